@@ -1,0 +1,67 @@
+// A detector: a read-only trace and its options in, findings out. Pure: the same trace and options give the same findings in the
+// same order. One file per rule, one line in detectors.def; help, `pgassay rules`, config keys and docs follow from RuleInfo.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "analyzer/finding.h"
+#include "analyzer/trace/trace.h"
+#include "proxy/base/result.h"
+
+namespace pgassay::detectors {
+
+struct OptionInfo {
+  std::string_view name;      // config key: [rules.n-plus-one] min_children = 3
+  double default_value;
+  std::string_view help;      // one line, with the unit
+};
+
+struct RuleInfo {
+  std::string_view id;        // "n-plus-one"
+  std::string_view name;      // "N+1"
+  std::string_view summary;   // one line
+  std::string_view picture;   // a few lines of ASCII that show the pattern
+  std::string_view problem;   // what is wrong with it, a paragraph
+  std::string_view solution;  // what to do, a paragraph
+  std::span<const OptionInfo> options;
+};
+
+// Values by option name; what is missing is the default.
+using Options = std::map<std::string, double, std::less<>>;
+
+// All that rules read, loaded once per report and shared by them.
+struct TraceView {
+  trace::Totals totals;
+  std::vector<trace::StatementRow> statements;          // by id
+  std::vector<trace::ColumnRow> columns;                // by statement, position
+  std::vector<trace::TagRow> tags;
+  std::vector<lineage::Unit> units;                     // by id; joined_to already resolved to the root
+  std::vector<lineage::UnitStatement> unit_statements;
+  std::vector<lineage::Edge> edges;
+  std::vector<lineage::Repeat> repeats;
+  const trace::StatementRow* Statement(int64_t statement_id) const;   // null if unknown
+  const lineage::Unit* Unit(int64_t unit_id) const;
+};
+Result<TraceView> LoadTraceView(const trace::Trace& trace);
+
+using DetectFunction = std::vector<Finding> (*)(const TraceView& view, const Options& options);
+
+struct Detector {
+  const RuleInfo* info;
+  DetectFunction detect;
+};
+
+std::span<const Detector> AllDetectors();                // in the order of detectors.def
+const Detector* FindDetector(std::string_view rule_id);  // null if unknown
+
+// rule id -> its options. "enabled" = 0 switches a rule off.
+using RuleOptions = std::map<std::string, Options, std::less<>>;
+// Every enabled rule; a finding that another one explains (repeats inside a proven N+1) is left out. Sorted: most costly first, then by id.
+std::vector<Finding> Detect(const TraceView& view, const RuleOptions& options);
+
+}  // namespace pgassay::detectors

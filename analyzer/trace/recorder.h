@@ -1,0 +1,82 @@
+// Writes one trace file. The only writer of a file (flock on FILE.lock); one transaction a batch: every 200 ms or 10 000 events,
+// whichever comes first, driven by the owner through Commit(). Crash-safe: WAL, synchronous=NORMAL.
+// When the disk refuses, recording pauses and the owner goes on calling; a gap row says so later.
+// Threads: one owner. The only folder that includes sqlite3.h.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "analyzer/lineage/lineage.h"
+#include "proxy/base/result.h"
+
+namespace pgassay::trace {
+
+struct OpenOptions {
+  std::string path;
+  bool append = false;          // an existing trace is refused without it
+  std::string command;          // "run" or "proxy"
+  uint64_t max_executions = 0;  // timeline bound; 0: keep all
+};
+
+struct SessionRow {
+  uint64_t session_id = 0;      // of this recording; the file's id is given back by the recorder's own mapping
+  lineage::SessionInfo info;
+  std::string client_address, upstream_address, server_version;
+  uint16_t route = 0;
+};
+
+struct ExecutionRow {
+  int64_t execution_no = 0;     // from NextExecutionNo()
+  uint64_t session_id = 0;
+  int64_t unit_id = 0, statement_id = 0;
+  int64_t sent_ns = 0, first_ns = 0, done_ns = 0, busy_from_ns = 0;
+  uint64_t rows = 0, bytes = 0;
+  uint32_t flags = 0;           // execution_flags.h
+  std::string_view sqlstate;    // "" if none
+  uint64_t parameters_hash = 0, result_hash = 0;
+  bool failed = false;
+};
+
+class Recorder : public lineage::LineageSink {
+ public:
+  // Checks ownership, mode, symlinks, format, lock; creates with 0600. Errors are sentences for a person.
+  static Result<std::unique_ptr<Recorder>> Open(const OpenOptions& options);
+  ~Recorder() override;
+
+  // The statement's id, made on first sight; `facts` is copied then.
+  int64_t StatementId(uint64_t shape_hash, std::string_view redacted_sql, const sql::Facts& facts);
+  void AddText(int64_t statement_id, uint64_t text_hash);
+  void AddTag(int64_t statement_id, std::string_view key, std::string_view value);
+  void AddSession(const SessionRow& session);
+  void EndSession(uint64_t session_id, int64_t time_ns, std::string_view end_reason, std::string_view opaque_reason,
+                  uint64_t relayed, uint64_t decoded, uint64_t skipped, uint64_t opaque);
+  void SetApplicationName(uint64_t session_id, std::string_view name);
+  void LearnRelation(uint64_t session_id, uint32_t table_oid, std::string_view schema, std::string_view name);
+  void AddColumn(int64_t statement_id, int position, std::string_view described_name, const lineage::ResultColumn& column);
+  void AddCells(int64_t statement_id, int position, uint64_t cells, uint64_t nulls, uint64_t bytes);
+  int64_t NextExecutionNo();
+  void AddExecution(const ExecutionRow& row);
+  void SetCounter(std::string_view name, uint64_t value);
+  void AddGap(int64_t from_ns, int64_t to_ns, std::string_view reason, uint64_t lost);
+
+  // lineage::LineageSink; unit ids are the lineage's own and become unique in the file here
+  void OnUnit(const lineage::Unit& unit) override;
+  void OnUnitStatement(const lineage::UnitStatement& row) override;
+  void OnEdge(const lineage::Edge& edge) override;
+  void OnRepeat(const lineage::Repeat& repeat) override;
+
+  bool CommitDue(int64_t now_ns) const;
+  // Errors pause recording; the same call resumes it when the disk takes writes again.
+  Result<> Commit(int64_t now_ns);
+  // The last commit: marks the recording complete if nothing was lost, checkpoints.
+  Result<> Finish(int64_t now_ns, bool complete);
+
+ private:
+  class State;
+  explicit Recorder(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace pgassay::trace

@@ -1,0 +1,49 @@
+// The relay: accepts clients, dials the server, passes bytes both ways first and shows them to the decoder after. The only sockets.
+// One thread per loop; a loop owns its connections, its 64 KiB read buffer and its ring. Nothing is shared on the hot path.
+// Runs in a process of its own (see cli/supervisor.h): it never opens a file and never waits for the recorder.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "proxy/base/canonical_value.h"
+#include "proxy/base/result.h"
+#include "proxy/base/shared_ring.h"
+#include "proxy/base/shared_totals.h"
+#include "proxy/base/unique_fd.h"
+#include "proxy/relay/address.h"
+
+namespace pgassay::relay {
+
+struct Route {
+  Address listen;
+  Address upstream;
+};
+
+struct RelayOptions {
+  std::vector<Route> routes;
+  int threads = 1;
+  int max_connections = 1000;
+};
+
+// A bound, listening socket per route; made before the fork so that errors (address in use, …) are told before anything starts.
+struct Listener {
+  UniqueFd fd;
+  Address bound;       // with the port that the kernel chose
+};
+Result<std::vector<Listener>> BindListeners(const RelayOptions& options);
+
+// Connects to each upstream once and asks for a plain start: errors name what is wrong (refused, no such host, insists on TLS).
+Result<> CheckUpstreams(const RelayOptions& options);
+
+// Serves until `stop_fd` becomes readable: then stops accepting, lets sessions end for at most `drain_ms`, ends the rest, empties
+// nothing: what was decoded is in the rings. REQUIRES: rings.size() == options.threads. Called in the relay process.
+struct RelayMemory {
+  std::span<SharedRing> rings;
+  SharedTotals* totals;
+  const HashKey* key;
+};
+Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, RelayMemory memory, int stop_fd, int drain_ms);
+
+}  // namespace pgassay::relay

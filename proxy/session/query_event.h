@@ -1,0 +1,166 @@
+// The door between proxy/ and analyzer/: what a relay loop tells the recorder, as records in a ring.
+// Values are borrowed views into the record and live until the ring's Pop(). All times are MonotonicNowNs().
+// Nothing here holds a parameter or a result value: only keyed hashes (base/canonical_value.h). SQL text travels as it
+// was sent and is redacted by the recorder before anything is stored.
+//
+// Order within one loop: a text, a column set or a prepared name comes before the first record that refers to it;
+// a row batch comes before the QueryEvent of its execution; times never decrease within `time_ns` of one loop.
+// Dictionaries (StatementText, ColumnsDescribed) are sent once per loop and recorder generation.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace pgassay::session {
+
+inline constexpr size_t kMaxTextBytes = 64 * 1024;    // of SQL text kept; the rest is counted
+inline constexpr size_t kMaxParameterBytes = 1024;    // a longer parameter is not hashed
+inline constexpr size_t kMaxHashedParameters = 256;   // per execution; the rest is counted
+inline constexpr size_t kMaxLineageColumns = 8;       // of a result, chosen from RowDescription
+inline constexpr uint64_t kMaxLineageRows = 4096;     // of an execution
+
+enum class SessionEnd : uint8_t { kTerminated, kClientClosed, kServerClosed, kReset, kServerFatal, kShutdown };
+// Why a connection is no longer understood. Bytes still flow.
+enum class OpaqueReason : uint8_t {
+  kNone, kBadLength, kUnknownType, kBadBody, kUnexpectedReply, kLimit, kEncrypted, kReplication
+};
+
+struct SessionOpened {  // at the first ReadyForQuery, or at the end of a connection that never got there
+  uint64_t session_id;  // unique within the recording
+  int64_t time_ns;
+  int64_t connected_ns;
+  int32_t client_pid;   // 0: unknown
+  uint16_t route;       // which listener
+  bool replication;
+  std::string_view client_address;
+  std::string_view upstream_address;
+  std::string_view user, database, application_name, server_version;
+};
+
+struct SessionClosed {
+  uint64_t session_id;
+  int64_t time_ns;
+  SessionEnd end;
+  OpaqueReason opaque;  // kNone: understood to the end
+  uint64_t relayed_frontend_bytes, relayed_backend_bytes;
+  uint64_t decoded_bytes, skipped_bytes, opaque_bytes;
+};
+
+struct StatementText {
+  uint64_t text_hash;    // of the whole text, never 0
+  uint64_t full_length;
+  std::string_view text; // first kMaxTextBytes
+};
+
+struct Column {
+  std::string_view name;
+  uint32_t table_oid;    // 0: an expression
+  int16_t attnum;
+  uint32_t type_oid;
+  int16_t type_size;
+  int32_t type_modifier;
+};
+
+struct ColumnsDescribed {
+  uint64_t columns_hash;  // of the RowDescription without its format codes, never 0
+  std::vector<Column> columns;
+};
+
+struct StatementPrepared {  // ParseComplete of a *named* statement
+  uint64_t session_id;
+  int64_t time_ns;
+  uint64_t text_hash;
+  std::string_view name;
+};
+
+struct StatementClosed {    // CloseComplete of a named statement
+  uint64_t session_id;
+  int64_t time_ns;
+  std::string_view name;
+};
+
+struct SettingChanged {     // ParameterStatus after login
+  uint64_t session_id;
+  int64_t time_ns;
+  std::string_view name, value;
+};
+
+// The rows of one execution that one read brought. Cells are hashed for the chosen columns only; bytes and nulls are summed for every
+// column (so averages are over the rows of batches, at most kMaxLineageRows of an execution).
+struct RowBatch {
+  uint64_t session_id;
+  uint64_t execution_id;
+  int64_t time_ns;
+  uint64_t columns_hash;    // 0: never described
+  uint64_t first_row;       // position in the execution's result, from 0
+  uint32_t row_count;
+  uint32_t column_count;    // of the result
+  std::span<const uint16_t> hashed_columns;  // positions, ascending, at most kMaxLineageColumns
+  std::span<const uint64_t> hashes;          // row_count x hashed_columns.size(), row by row; 0: NULL or not comparable
+  std::span<const uint32_t> column_bytes;    // column_count sums of value bytes
+  std::span<const uint32_t> column_nulls;    // column_count counts of NULLs
+};
+
+enum class QueryProtocol : uint8_t { kSimple, kExtended, kFunctionCall };
+enum class QueryOutcome : uint8_t { kCompleted, kEmpty, kFailed, kSkipped, kConnectionLost, kAbandoned };
+// kSkipped: discarded by the server between an error and Sync, never executed. kAbandoned: a portal closed before its end.
+
+enum class CopyDirection : uint8_t { kNone, kIn, kOut, kBoth };
+
+struct ParameterHash {      // one Bind parameter
+  uint32_t type_oid;        // declared in Parse or by ParameterDescription; 0: unknown
+  bool null;
+  bool hashed;              // false: longer than kMaxParameterBytes, or of a type that is not compared
+  int32_t array_length;     // -1: no array; else elements in all, of which at most kMaxArrayElements are hashed
+  std::span<const uint64_t> hashes;      // one, or one per array element
+  std::span<const uint64_t> alternates;  // as long as hashes; 0: none
+};
+
+struct QueryEvent {
+  uint64_t session_id;
+  uint64_t execution_id;      // from 1 within the session; 0 for kSkipped
+  int64_t time_ns;            // when this record was made: completion
+  int64_t sent_ns;            // the frontend's message that asks for execution was read (its last byte)
+  int64_t first_ns;           // first backend byte of its reply, 0: none came
+  int64_t done_ns;            // CommandComplete, EmptyQueryResponse, PortalSuspended (the last) or ErrorResponse
+  int64_t busy_from_ns;       // max(sent, completion of the execution before): cost = done - busy_from
+  int64_t ready_before_ns;    // the last ReadyForQuery before this was sent; 0: none since login, or none since the statement before (pipelined)
+  uint64_t text_hash;         // 0: unknown (a name bound that was never seen parsed)
+  uint64_t columns_hash;      // 0: no result, or never described
+  uint64_t result_hash;       // over the DataRow bodies of the first kMaxLineageRows, in order; 0: no rows
+  uint64_t rows;              // of DataRow, else the count in the command tag
+  uint64_t affected_rows;     // the count in the command tag, 0 if none
+  uint64_t request_bytes, result_bytes;  // messages with their headers; COPY data included
+  uint32_t statement_index;   // k-th statement of a simple query's string, from 0
+  uint32_t fetches;           // Execute messages on this portal
+  QueryProtocol protocol;
+  QueryOutcome outcome;
+  CopyDirection copy;
+  char transaction_before;    // 'I' 'T' 'E' of the last ReadyForQuery before this was sent; 0: unknown
+  bool pipelined;             // sent before the reply to the execution before had ended: no wait of its own
+  bool first_execution_of_parse;  // tags in the text belong to this request
+  bool rows_truncated;        // more rows than kMaxLineageRows, or a batch of this execution was dropped
+  uint32_t parameter_count;   // of the Bind; parameters beyond kMaxHashedParameters are missing below
+  std::array<char, 6> sqlstate;       // "" unless failed
+  std::array<char, 24> command_tag;   // first word(s), cut: "SELECT 12"
+  std::string_view statement_name;    // of the Bind, for names prepared by SQL; "" otherwise
+  std::vector<ParameterHash> parameters;
+};
+
+using Record = std::variant<SessionOpened, SessionClosed, StatementText, ColumnsDescribed, StatementPrepared,
+                            StatementClosed, SettingChanged, RowBatch, QueryEvent>;
+
+// One record as bytes for a ring, appended to `out` (cleared first). Hashes inside are 8-byte aligned relative to the start.
+void EncodeRecord(const Record& record, std::vector<std::byte>& out);
+// The inverse; `bytes` as given by SharedRing::Front(). REQUIRES: made by EncodeRecord of the same build.
+// `scratch` is not needed: vectors are owned by the Record, spans and views borrow from `bytes`.
+Record DecodeRecord(std::span<const std::byte> bytes);
+int64_t RecordTimeNs(const Record& record);  // 0 for dictionaries
+
+}  // namespace pgassay::session

@@ -1,0 +1,67 @@
+// One connection's protocol state, pure: bytes and times in, records out. Knows no socket, no SQL grammar, no clock.
+// Source: PostgreSQL manual, Frontend/Backend Protocol (3.0 and 3.2); the table of replies is in pending_requests.h.
+//
+// The owner calls OnFrontend with client bytes *before* writing them to the server, OnBackend with server bytes after they
+// were sent to the client: a reply is never seen before its request. Any split of the same bytes gives the same records (times aside).
+// Once opaque, a session stays so and its calls only count. decoded + skipped + opaque = all bytes passed in, at every moment.
+// Memory: bounded (65 536 tokens, 10 000 names), small when idle; nothing is allocated by a declared length.
+// Threads: none of its own; one owner.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "proxy/base/canonical_value.h"
+#include "proxy/session/query_event.h"
+
+namespace pgassay::session {
+
+// Where records go. One per relay loop; shared by its sessions. Implemented over a ring in relay/, over a vector in tests.
+class RecordSink {
+ public:
+  virtual ~RecordSink() = default;
+  virtual void Emit(const Record& record) = 0;
+  // True the first time a dictionary hash is offered in this recorder generation; then the caller emits the entry.
+  virtual bool WantsText(uint64_t text_hash) = 0;
+  virtual bool WantsColumns(uint64_t columns_hash) = 0;
+};
+
+struct SessionIdentity {
+  uint64_t session_id;
+  int64_t connected_ns;
+  int32_t client_pid;
+  uint16_t route;
+  std::string client_address, upstream_address;
+};
+
+struct ByteCounts {
+  uint64_t frontend = 0, backend = 0;             // in all
+  uint64_t decoded = 0, skipped = 0, opaque = 0;  // their sum is frontend + backend
+};
+
+class Session {
+ public:
+  Session(SessionIdentity identity, const HashKey& key, RecordSink& sink);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void OnFrontend(std::string_view bytes, int64_t now_ns);
+  void OnBackend(std::string_view bytes, int64_t now_ns);
+  // The connection ended: open executions become kConnectionLost, SessionClosed is emitted. Call once.
+  void OnEnd(SessionEnd end, int64_t now_ns);
+
+  const ByteCounts& bytes() const;
+  OpaqueReason opaque() const;
+  bool logged_in() const;
+  uint64_t queries() const;
+  // BackendKeyData once seen: (process id, secret key); empty key before. For cancel requests.
+  std::string_view cancel_key() const;   // the 4-byte process id followed by the key, as a CancelRequest repeats them
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace pgassay::session

@@ -1,0 +1,40 @@
+// A reporter turns a Report into text. Pure: no environment, no terminal questions; what depends on them comes in by ReportStyle.
+// One file per format, one line in reporters.def.
+#pragma once
+
+#include <iosfwd>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "analyzer/report.h"
+
+namespace pgassay::reporters {
+
+struct ReportStyle {
+  bool color = false;        // ANSI colours and box drawing: only on a terminal, and NO_COLOR unset
+  int width = 80;
+  bool all = false;          // every finding, not the ten most costly
+  double round_trip_ms = 1.0;  // the distance at which round trips are priced
+};
+
+using ReportFunction = void (*)(const Report& report, const ReportStyle& style, std::ostream& out);
+struct Reporter { std::string_view format; std::string_view summary; ReportFunction write; };
+std::span<const Reporter> AllReporters();
+const Reporter* FindReporter(std::string_view format);
+
+// Shared by reporters and subcommands.
+// Text as a terminal may show it: control characters, bidi controls and bad UTF-8 escaped (trust.md, "terminal").
+std::string EscapeForTerminal(std::string_view text);
+// SQL shortened to `width` columns: in the middle of long select lists, never in the predicate.
+std::string ShortenSql(std::string_view sql, size_t width);
+std::string FormatCount(uint64_t count);          // "1 284"
+std::string FormatDuration(int64_t ns);           // "61 ms"
+std::string FormatBytes(uint64_t bytes);          // "48.2 MB"
+
+// Subcommands' own pages.
+void WriteStatements(const Report& report, std::string_view sort, size_t limit, const ReportStyle& style, std::ostream& out);
+void WriteStatementsJson(const Report& report, std::string_view sort, size_t limit, std::ostream& out);
+void WriteFinding(const Finding& finding, std::span<const trace::TimelineRow> timeline, const ReportStyle& style, std::ostream& out);
+
+}  // namespace pgassay::reporters
