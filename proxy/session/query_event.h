@@ -97,6 +97,9 @@ struct RowBatch {
   uint64_t session_id;
   uint64_t execution_id;
   int64_t time_ns;
+  uint64_t text_hash;       // of the statement that is running, as in QueryEvent, with its index in the text
+  uint32_t statement_index;
+  std::string_view statement_name;  // as in QueryEvent: only where text_hash is 0
   uint64_t columns_hash;    // 0: never described
   uint64_t first_row;       // position in the execution's result, from 0
   uint32_t row_count;
@@ -133,6 +136,7 @@ struct QueryEvent {
   int64_t ready_before_ns;    // the last ReadyForQuery before this was sent; 0: none since login, or none since the statement before (pipelined)
   uint64_t text_hash;         // 0: unknown (a name bound that was never seen parsed)
   uint64_t columns_hash;      // 0: no result, or never described
+  uint64_t parameters_hash;   // over the Bind's raw format codes and parameter values, keyed; 0: no Bind, no parameters, or longer than 64 KiB
   uint64_t result_hash;       // over the DataRow bodies of the first kMaxLineageRows, in order; 0: no rows
   uint64_t rows;              // of DataRow, else the count in the command tag
   uint64_t affected_rows;     // the count in the command tag, 0 if none
