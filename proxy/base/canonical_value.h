@@ -35,6 +35,13 @@ struct ValueHash {
 enum class TypeClass : uint8_t { kUnknown, kInteger, kUuid, kText, kBytes, kNotComparable };
 TypeClass TypeClassOf(uint32_t type_oid);
 
+// One hash for a tuple of values, in order: (a, b) = ($1, $2) meets the pair of cells. 0 if any of them is 0.
+inline uint64_t CombineHashes(uint64_t first, uint64_t second) {
+  if (first == 0 || second == 0) return 0;
+  const uint64_t mixed = (first ^ (second + 0x9e3779b97f4a7c15u + (first << 6) + (first >> 2))) * 0xff51afd7ed558ccdu;
+  return mixed == 0 ? 1 : mixed;
+}
+
 // Any bytes, keyed: for result hashes and rows.
 uint64_t HashBytes(const HashKey& key, std::string_view bytes);
 // A value in the text format (format code 0, or a literal's content without its quotes).
