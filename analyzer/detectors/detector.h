@@ -31,8 +31,10 @@ struct RuleInfo {
   std::span<const OptionInfo> options;
 };
 
-// Values by option name; what is missing is the default.
+// Values by option name; what is missing is the default. Every rule also has "enabled" (1 or 0), which RuleInfo does not list.
 using Options = std::map<std::string, double, std::less<>>;
+double OptionValue(const RuleInfo& info, const Options& options, std::string_view name);  // REQUIRES: `name` is in info.options
+bool HasOption(const RuleInfo& info, std::string_view name);                              // "enabled" included
 
 // All that rules read, loaded once per report and shared by them.
 struct TraceView {
@@ -46,8 +48,13 @@ struct TraceView {
   std::vector<lineage::Repeat> repeats;
   const trace::StatementRow* Statement(int64_t statement_id) const;   // null if unknown
   const lineage::Unit* Unit(int64_t unit_id) const;
+  std::span<const trace::ColumnRow> Columns(int64_t statement_id) const;
 };
 Result<TraceView> LoadTraceView(const trace::Trace& trace);
+// Units that were joined become one: rows of `unit_statements`, `edges` and `repeats` move to the root, rows of equal key are added up, the
+// root carries the totals of all, and the others stay with joined_to = the root. Sorts every table by key. LoadTraceView has done it.
+// Edges of one key add up per parent execution (parent_no) first: children of one parent row set count together, others take the maximum.
+void ResolveJoinedUnits(TraceView& view);
 
 using DetectFunction = std::vector<Finding> (*)(const TraceView& view, const Options& options);
 
@@ -61,6 +68,15 @@ const Detector* FindDetector(std::string_view rule_id);  // null if unknown
 
 // rule id -> its options. "enabled" = 0 switches a rule off.
 using RuleOptions = std::map<std::string, Options, std::less<>>;
+// The estimated saving: database time that the fix takes away, and the round trips at `round_trip_ms` each. What findings are ranked by.
+int64_t WastedNs(const Finding& finding, double round_trip_ms);
+inline constexpr double kDefaultRoundTripMs = 1.0;
+
+// Findings of equal id become one: counts add up, scopes and sites are united, the rest is of the most costly of them.
+void MergeFindings(std::vector<Finding>& findings);
+// Most costly first, then by id.
+void SortFindings(std::vector<Finding>& findings, double round_trip_ms);
+
 // Every enabled rule; a finding that another one explains (repeats inside a proven N+1) is left out. Sorted: most costly first, then by id.
 std::vector<Finding> Detect(const TraceView& view, const RuleOptions& options);
 

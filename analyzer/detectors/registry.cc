@@ -1,0 +1,130 @@
+#include "analyzer/detectors/registry.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace pgassay::detectors {
+namespace {
+
+void AddMissing(std::vector<std::string>& to, const std::vector<std::string>& from) {
+  for (const std::string& text : from) {
+    if (std::ranges::find(to, text) == to.end()) to.push_back(text);
+  }
+}
+
+void Absorb(Finding& into, Finding&& other) {
+  const int64_t wasted = WastedNs(into, 0) + WastedNs(other, 0);
+  if (WastedNs(other, kDefaultRoundTripMs) > WastedNs(into, kDefaultRoundTripMs)) std::swap(into, other);
+  into.confidence = std::max(into.confidence, other.confidence);
+  into.severity = std::max(into.severity, other.severity);
+  into.executions += other.executions;
+  into.units += other.units;
+  into.database_ns += other.database_ns;
+  into.unit_database_ns += other.unit_database_ns;
+  into.wasted_ns = wasted;
+  into.round_trips_saved += other.round_trips_saved;
+  into.wasted_bytes += other.wasted_bytes;
+  AddMissing(into.scopes, other.scopes);
+  AddMissing(into.sites, other.sites);
+}
+
+// The statements that a proven or likely N+1 has explained: they repeat because their parent has rows. A hint explains only what claims
+// no more than a hint does.
+std::vector<Finding> LeaveOutExplained(std::vector<Finding> findings) {
+  constexpr std::string_view kExplains = "n-plus-one";
+  std::set<int64_t> by_finding, by_hint;
+  for (const Finding& finding : findings) {
+    if (finding.rule != kExplains) continue;
+    std::set<int64_t>& explained = finding.confidence >= Confidence::kLikely ? by_finding : by_hint;
+    explained.insert(finding.statement.statement_id);
+    for (const FindingStep& step : finding.steps) explained.insert(step.statement.statement_id);
+  }
+  std::erase_if(findings, [&](const Finding& finding) {
+    if (finding.rule != "query-in-loop" && finding.rule != "repeated-query") return false;
+    const int64_t id = finding.statement.statement_id;
+    return by_finding.contains(id) || (by_hint.contains(id) && finding.rule == "query-in-loop");
+  });
+  return findings;
+}
+
+}  // namespace
+
+std::span<const Detector> AllDetectors() {
+#define PGASSAY_DETECTOR(constant) constant,
+  static const std::array detectors = {
+#include "analyzer/detectors/detectors.def"
+  };
+#undef PGASSAY_DETECTOR
+  return detectors;
+}
+
+const Detector* FindDetector(std::string_view rule_id) {
+  const auto all = AllDetectors();
+  const auto found = std::ranges::find_if(all, [&](const Detector& detector) { return detector.info->id == rule_id; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+double OptionValue(const RuleInfo& info, const Options& options, std::string_view name) {
+  if (const auto set = options.find(name); set != options.end()) return set->second;
+  const auto found = std::ranges::find(info.options, name, &OptionInfo::name);
+  assert(found != info.options.end());
+  return found->default_value;
+}
+
+bool HasOption(const RuleInfo& info, std::string_view name) {
+  return name == "enabled" || std::ranges::find(info.options, name, &OptionInfo::name) != info.options.end();
+}
+
+int64_t WastedNs(const Finding& finding, double round_trip_ms) {
+  int64_t wasted = finding.wasted_ns;
+  if (wasted < 0) {
+    const double share = finding.executions == 0 ? 0.0
+                                                 : static_cast<double>(finding.round_trips_saved) /
+                                                       static_cast<double>(finding.executions);
+    wasted = static_cast<int64_t>(static_cast<double>(finding.database_ns) * std::min(share, 1.0));
+  }
+  return wasted + static_cast<int64_t>(static_cast<double>(finding.round_trips_saved) * round_trip_ms * 1e6);
+}
+
+void MergeFindings(std::vector<Finding>& findings) {
+  std::vector<Finding> merged;
+  std::map<std::string, size_t> index;
+  for (Finding& finding : findings) {
+    const auto [at, inserted] = index.try_emplace(finding.id, merged.size());
+    if (inserted) {
+      merged.push_back(std::move(finding));
+    } else {
+      Absorb(merged[at->second], std::move(finding));
+    }
+  }
+  findings = std::move(merged);
+}
+
+void SortFindings(std::vector<Finding>& findings, double round_trip_ms) {
+  std::ranges::sort(findings, [&](const Finding& a, const Finding& b) {
+    const int64_t wasted_a = WastedNs(a, round_trip_ms), wasted_b = WastedNs(b, round_trip_ms);
+    if (wasted_a != wasted_b) return wasted_a > wasted_b;
+    return a.id < b.id;
+  });
+}
+
+std::vector<Finding> Detect(const TraceView& view, const RuleOptions& options) {
+  static const Options kDefaults;
+  std::vector<Finding> findings;
+  for (const Detector& detector : AllDetectors()) {
+    const auto set = options.find(detector.info->id);
+    const Options& rule_options = set == options.end() ? kDefaults : set->second;
+    if (const auto enabled = rule_options.find("enabled"); enabled != rule_options.end() && enabled->second == 0) continue;
+    std::ranges::move(detector.detect(view, rule_options), std::back_inserter(findings));
+  }
+  findings = LeaveOutExplained(std::move(findings));
+  MergeFindings(findings);
+  SortFindings(findings, kDefaultRoundTripMs);
+  return findings;
+}
+
+}  // namespace pgassay::detectors
