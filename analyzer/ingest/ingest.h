@@ -22,8 +22,8 @@ class Ingest {
  public:
   Ingest(const HashKey& key, trace::Recorder& recorder, IngestOptions options);
   ~Ingest();
-  // One record, in the order of time within its loop. Dictionaries are kept per loop.
-  void OnRecord(int loop, const session::Record& record);
+  // One record, in the order of time over all loops.
+  void OnRecord(const session::Record& record);
   // Everything up to `now_ns` has been given: hands changed rows to the recorder.
   void Flush(int64_t now_ns);
   void Finish(int64_t now_ns);

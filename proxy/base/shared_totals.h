@@ -33,9 +33,9 @@ struct alignas(64) RecorderTotals {
   std::atomic<uint32_t> generation;             // grows with each (re)start; a loop that sees it change sends its dictionaries again
   std::atomic<uint32_t> ready;                  // 1 once the trace is open
   std::atomic<uint32_t> paused;                 // 1 while the trace cannot be written
-  std::atomic<uint64_t> executions;
-  std::atomic<uint64_t> findings;               // so far, for the status line
-  std::atomic<uint64_t> restarts;
+  std::atomic<uint64_t> executions;             // stored so far
+  std::atomic<int64_t> last_commit_ns;          // what came after is lost when the recorder dies
+  std::atomic<uint64_t> restarts;               // counted by the supervisor
 };
 
 struct SharedTotals {

@@ -1,0 +1,533 @@
+#include "analyzer/ingest/ingest.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "analyzer/ingest/texts.h"
+#include "analyzer/lineage/lineage.h"
+#include "analyzer/trace/execution_flags.h"
+
+namespace pgassay::ingest {
+namespace {
+
+using lineage::ResultColumn;
+using session::QueryEvent;
+using session::QueryOutcome;
+using session::RowBatch;
+
+// cli.md, "Attribution": the tags that may be stored.
+constexpr std::array<std::string_view, 9> kAllowedTags = {"route", "controller", "action",    "job", "file",
+                                                          "line",  "framework",  "db_driver", "test"};
+
+std::string_view EndName(session::SessionEnd end) {
+  using session::SessionEnd;
+  switch (end) {
+    case SessionEnd::kTerminated: return "terminated";
+    case SessionEnd::kClientClosed: return "client_closed";
+    case SessionEnd::kServerClosed: return "server_closed";
+    case SessionEnd::kReset: return "reset";
+    case SessionEnd::kServerFatal: return "server_fatal";
+    case SessionEnd::kShutdown: return "shutdown";
+  }
+  return "";
+}
+
+std::string_view OpaqueName(session::OpaqueReason reason) {
+  using session::OpaqueReason;
+  switch (reason) {
+    case OpaqueReason::kNone: return "";
+    case OpaqueReason::kBadLength: return "bad_length";
+    case OpaqueReason::kUnknownType: return "unknown_type";
+    case OpaqueReason::kBadBody: return "bad_body";
+    case OpaqueReason::kUnexpectedReply: return "unexpected_reply";
+    case OpaqueReason::kLimit: return "limit";
+    case OpaqueReason::kEncrypted: return "encrypted";
+    case OpaqueReason::kReplication: return "replication";
+  }
+  return "";
+}
+
+// A parameter that outlives its record: of a Bind, or an argument of EXECUTE.
+struct Parameter {
+  uint32_t type_oid = 0;
+  bool null = false;
+  int64_t array_length = -1;
+  std::vector<ValueHash> hashes;
+};
+
+struct DescribedColumn {
+  std::string name;
+  uint32_t table_oid;
+  int16_t attnum;
+  uint32_t type_oid;
+};
+
+struct Cursor {
+  TextStatement statement;
+  std::vector<Parameter> parameters;
+  uint64_t execution_id = 0;  // of the first FETCH: the one that counts as the execution
+  uint64_t rows = 0;
+};
+
+struct Prepared {
+  uint64_t text_hash = 0;              // by the protocol
+  std::shared_ptr<const Text> inner;   // by SQL
+};
+
+struct SessionState {
+  std::string database;  // upstream and name: OIDs are scoped by it
+  std::map<std::string, Prepared, std::less<>> prepared;
+  std::map<std::string, Cursor, std::less<>> cursors;
+};
+
+struct RelationName {
+  std::string schema, name;
+};
+
+// What an execution runs, after names are resolved.
+struct Resolved {
+  const Shape* shape = nullptr;
+  const TextStatement* statement = nullptr;    // whose slots the sinks refer to; null: no SQL
+  const TextStatement* sent = nullptr;         // what was sent: EXECUTE, FETCH, or the same
+  std::shared_ptr<const Text> keep, keep_sent;  // own the two above
+  std::optional<std::vector<Parameter>> arguments;  // in place of the Bind's
+  Cursor* cursor = nullptr;                    // first FETCH of it
+  const Cursor* continued = nullptr;           // later FETCH of it
+};
+
+struct ColumnSet {
+  std::vector<ResultColumn> columns;
+  bool whole = false;          // every OID has a name
+  uint64_t names_known = 0;    // of the database when it was made
+};
+
+}  // namespace
+
+class Ingest::State {
+ public:
+  State(const HashKey& key, trace::Recorder& recorder, IngestOptions options)
+      : recorder_(recorder), texts_(key, recorder), lineage_(recorder) {
+    for (std::string_view tag : kAllowedTags) kept_tags_.emplace(tag);
+    for (std::string& tag : options.kept_tags) kept_tags_.insert(std::move(tag));
+  }
+
+  void On(const session::SessionOpened& opened) {
+    SessionState& state = sessions_[opened.session_id];
+    state.database = std::string(opened.upstream_address) + "/" + std::string(opened.database);
+    trace::SessionRow row;
+    row.session_id = opened.session_id;
+    row.info = {.session_id = opened.session_id,
+                .client_process = opened.client_pid,
+                .database = std::string(opened.database),
+                .user = std::string(opened.user),
+                .application_name = std::string(opened.application_name),
+                .time_ns = opened.connected_ns};
+    row.client_address = opened.client_address;
+    row.upstream_address = opened.upstream_address;
+    row.server_version = opened.server_version;
+    row.route = opened.route;
+    recorder_.AddSession(row);
+    lineage_.OnSessionOpened(row.info);
+  }
+
+  void On(const session::SessionClosed& closed) {
+    recorder_.EndSession(closed.session_id, closed.time_ns, EndName(closed.end),
+                         OpaqueName(closed.opaque),
+                         closed.relayed_frontend_bytes + closed.relayed_backend_bytes, closed.decoded_bytes,
+                         closed.skipped_bytes, closed.opaque_bytes);
+    lineage_.OnSessionClosed(closed.session_id, closed.time_ns);
+    sessions_.erase(closed.session_id);
+  }
+
+  void On(const session::StatementText& text) { texts_.Add(text.text_hash, text.text); }
+
+  void On(const session::ColumnsDescribed& described) {
+    if (described_.size() >= kMaxDescribed) {
+      described_.clear();
+      column_sets_.clear();
+    }
+    auto& columns = described_[described.columns_hash];
+    columns.clear();
+    for (const session::Column& column : described.columns) {
+      columns.push_back({std::string(column.name), column.table_oid, column.attnum, column.type_oid});
+    }
+  }
+
+  void On(const session::StatementPrepared& prepared) {
+    sessions_[prepared.session_id].prepared[std::string(prepared.name)] = {.text_hash = prepared.text_hash, .inner = {}};
+  }
+
+  void On(const session::StatementClosed& closed) {
+    auto& prepared = sessions_[closed.session_id].prepared;
+    if (const auto found = prepared.find(closed.name); found != prepared.end()) prepared.erase(found);
+  }
+
+  void On(const session::SettingChanged& changed) {
+    if (changed.name != "application_name") return;
+    recorder_.SetApplicationName(changed.session_id, changed.value);
+    lineage_.OnApplicationName(changed.session_id, changed.value);
+  }
+
+  void On(const RowBatch& batch) {
+    SessionState& session = sessions_[batch.session_id];
+    const Resolved resolved = Resolve(session, batch.text_hash, batch.statement_index, batch.statement_name);
+    if (resolved.shape == nullptr) return;
+    const auto columns = ColumnsOf(session, batch.session_id, *resolved.shape, batch.columns_hash);
+    for (uint32_t i = 0; i < batch.column_count && i < columns.size(); ++i) {
+      recorder_.AddCells(resolved.shape->statement_id, static_cast<int>(i), batch.row_count, batch.column_nulls[i],
+                         batch.column_bytes[i]);
+    }
+    RowBatch placed = batch;
+    if (resolved.cursor != nullptr) {
+      resolved.cursor->execution_id = batch.execution_id;
+    } else if (resolved.continued != nullptr) {
+      placed.execution_id = resolved.continued->execution_id;
+      placed.first_row += resolved.continued->rows;
+    }
+    lineage_.OnRows(placed, ProfileOf(*resolved.shape), columns);
+  }
+
+  void On(const QueryEvent& event) {
+    if (event.outcome == QueryOutcome::kSkipped) return;  // the server never ran it
+    SessionState& session = sessions_[event.session_id];
+    Resolved resolved = ResolveQuery(session, event);
+    const auto columns = ColumnsOf(session, event.session_id, *resolved.shape, event.columns_hash);
+    std::vector<Parameter> parameters = resolved.arguments ? std::move(*resolved.arguments) : ParametersOf(event);
+    const bool continues_cursor = resolved.continued != nullptr;
+    const std::vector<lineage::SinkValue> sinks =
+        continues_cursor ? std::vector<lineage::SinkValue>{} : SinkValues(resolved, parameters);
+
+    lineage::Execution execution;
+    execution.execution_no = recorder_.NextExecutionNo();
+    execution.session_id = event.session_id;
+    execution.execution_id = event.execution_id;
+    // A later FETCH brings rows of an execution that is already counted: it stands under its own text.
+    const Shape& shape = continues_cursor ? *resolved.sent->shape : *resolved.shape;
+    execution.statement = ProfileOf(shape);
+    execution.columns_hash = event.columns_hash;
+    if (!continues_cursor) execution.columns = columns;
+    execution.sinks = sinks;
+    execution.parameters_hash = ParametersHash(event, resolved);
+    execution.result_hash = event.result_hash;
+    execution.sent_ns = event.sent_ns;
+    execution.first_ns = event.first_ns;
+    execution.done_ns = event.done_ns;
+    execution.busy_from_ns = event.busy_from_ns;
+    execution.ready_before_ns = event.ready_before_ns;
+    execution.rows = event.rows;
+    execution.bytes = event.result_bytes;
+    execution.transaction_before = event.transaction_before;
+    std::copy_n(event.sqlstate.begin(), sizeof execution.sqlstate, execution.sqlstate);
+    execution.pipelined = event.pipelined;
+    execution.completed = event.outcome == QueryOutcome::kCompleted || event.outcome == QueryOutcome::kEmpty ||
+                          event.outcome == QueryOutcome::kAbandoned;
+    execution.first_execution_of_parse = event.first_execution_of_parse;
+    execution.simple_protocol = event.protocol == session::QueryProtocol::kSimple;
+    if (resolved.sent != nullptr) execution.tags = resolved.sent->tags;
+
+    const int64_t unit_id = lineage_.OnExecution(execution);
+    Store(event, execution, unit_id);
+    StoreTags(execution);
+    if (execution.completed) ApplyNames(session, resolved, event, std::move(parameters));
+  }
+
+  void Flush(int64_t now_ns) { lineage_.Flush(now_ns); }
+  void Finish(int64_t now_ns) { lineage_.Finish(now_ns); }
+
+ private:
+  static constexpr size_t kMaxDescribed = 16'384;
+
+  static lineage::StatementProfile ProfileOf(const Shape& shape) {
+    return {.statement_id = shape.statement_id, .operation = shape.facts.operation, .facts = &shape.facts};
+  }
+
+  // Which statement runs: the text's k-th, or what EXECUTE or FETCH stand for. A null shape: unknown.
+  Resolved Resolve(SessionState& session, uint64_t text_hash, uint32_t index, std::string_view bound_name) {
+    Resolved resolved;
+    resolved.keep = text_hash != 0 ? texts_.Find(text_hash) : PreparedText(session, bound_name);
+    if (!resolved.keep || index >= resolved.keep->statements.size()) return resolved;
+    resolved.sent = resolved.statement = &resolved.keep->statements[index];
+    resolved.shape = resolved.sent->shape;
+    if (resolved.sent->verb == NamedVerb::kExecute) {
+      if (auto text = PreparedText(session, resolved.sent->name); text && text->statements.size() == 1) {
+        resolved.arguments = Arguments(*resolved.sent);
+        resolved.statement = &text->statements.front();
+        resolved.shape = resolved.statement->shape;
+        resolved.keep_sent = std::exchange(resolved.keep, std::move(text));
+      }
+    } else if (resolved.sent->verb == NamedVerb::kFetch) {
+      if (const auto found = session.cursors.find(resolved.sent->name); found != session.cursors.end()) {
+        Cursor& cursor = found->second;
+        resolved.statement = &cursor.statement;
+        resolved.shape = cursor.statement.shape;
+        if (cursor.rows == 0) {
+          resolved.cursor = &cursor;
+          resolved.arguments = cursor.parameters;
+        } else {
+          resolved.continued = &cursor;
+        }
+      }
+    }
+    return resolved;
+  }
+
+  Resolved ResolveQuery(SessionState& session, const QueryEvent& event) {
+    Resolved resolved;
+    if (event.outcome == QueryOutcome::kEmpty) {
+      resolved.shape = texts_.Pseudo("(empty query)");
+    } else if (event.protocol == session::QueryProtocol::kFunctionCall) {
+      resolved.shape = texts_.Pseudo("(function call)");
+    } else {
+      resolved = Resolve(session, event.text_hash, event.statement_index, event.statement_name);
+      if (resolved.shape == nullptr) resolved.shape = texts_.Pseudo("(statement unknown)");
+    }
+    return resolved;
+  }
+
+  std::shared_ptr<const Text> PreparedText(const SessionState& session, std::string_view name) const {
+    const auto found = session.prepared.find(name);
+    if (found == session.prepared.end()) return nullptr;
+    return found->second.inner ? found->second.inner : texts_.Find(found->second.text_hash);
+  }
+
+  // EXECUTE name (a, b): each slot of the text is an argument.
+  static std::vector<Parameter> Arguments(const TextStatement& execute) {
+    std::vector<Parameter> arguments;
+    for (const sql::SlotValue& value : execute.values) {
+      Parameter argument;
+      argument.null = value.null;
+      if (value.hash.hash != 0) argument.hashes.push_back(value.hash);
+      arguments.push_back(std::move(argument));
+    }
+    return arguments;
+  }
+
+  static std::vector<Parameter> ParametersOf(const QueryEvent& event) {
+    std::vector<Parameter> parameters;
+    parameters.reserve(event.parameters.size());
+    for (const session::ParameterHash& sent : event.parameters) {
+      Parameter parameter{.type_oid = sent.type_oid, .null = sent.null, .array_length = sent.array_length, .hashes = {}};
+      for (size_t i = 0; sent.hashed && i < sent.hashes.size(); ++i) {
+        parameter.hashes.push_back({sent.hashes[i], sent.alternates[i]});
+      }
+      parameters.push_back(std::move(parameter));
+    }
+    return parameters;
+  }
+
+  static void AddSlot(lineage::SinkValue& sink, const TextStatement& statement, int slot, bool any_array,
+                      const std::vector<Parameter>& parameters) {
+    const sql::Slot& at = statement.slots[static_cast<size_t>(slot)];
+    sink.elements = at.value_count;
+    for (uint32_t i = at.first_value; i < at.first_value + at.value_count; ++i) {
+      const sql::SlotValue& value = statement.values[i];
+      if (value.parameter == 0) {
+        if (value.hash.hash != 0) sink.hashes.push_back(value.hash);
+        continue;
+      }
+      const auto number = static_cast<size_t>(value.parameter);
+      if (number > parameters.size()) continue;
+      const Parameter& parameter = parameters[number - 1];
+      sink.type_oid = parameter.type_oid;
+      if (parameter.array_length >= 0) {
+        sink.elements = parameter.array_length;
+      } else if (any_array) {
+        sink.elements = 2;  // an array whose elements were not read: a batch of unknown length
+        continue;
+      }
+      sink.hashes.insert(sink.hashes.end(), parameter.hashes.begin(), parameter.hashes.end());
+    }
+  }
+
+  static std::vector<lineage::SinkValue> SinkValues(const Resolved& resolved, const std::vector<Parameter>& parameters) {
+    std::vector<lineage::SinkValue> values;
+    if (resolved.statement == nullptr) return values;
+    for (const Sink& sink : resolved.shape->sinks) {
+      lineage::SinkValue value;
+      for (size_t member = 0; member < sink.slots.size(); ++member) {
+        if (static_cast<size_t>(sink.slots[member]) >= resolved.statement->slots.size()) continue;
+        lineage::SinkValue part;
+        AddSlot(part, *resolved.statement, sink.slots[member], sink.any_array, parameters);
+        if (member == 0) {
+          value = std::move(part);
+          continue;
+        }
+        const size_t pairs = std::min(value.hashes.size(), part.hashes.size());
+        value.hashes.resize(pairs);
+        for (size_t i = 0; i < pairs; ++i) {
+          value.hashes[i] = {CombineHashes(value.hashes[i].hash, part.hashes[i].hash), 0};
+        }
+      }
+      value.comparison = sink.comparison;
+      values.push_back(std::move(value));
+    }
+    return values;
+  }
+
+  // All values of an execution as one hash. Literals that are not comparable (floats, times) are told apart by the whole text.
+  // 0: unknown.
+  static uint64_t ParametersHash(const QueryEvent& event, const Resolved& resolved) {
+    if (resolved.cursor != nullptr || resolved.continued != nullptr) return 0;
+    uint64_t hash = event.parameters_hash;
+    if (event.parameter_count > 0 && hash == 0) return 0;
+    const TextStatement* sent = resolved.sent;
+    if (sent == nullptr) return hash;
+    for (const sql::SlotValue& value : sent->values) {
+      if (value.parameter != 0) continue;
+      if (value.hash.hash == 0 && !value.null) return CombineHashes(event.text_hash, event.statement_index + 1);
+      const uint64_t next = value.null ? 1 : value.hash.hash;
+      hash = hash == 0 ? next : CombineHashes(hash, next);
+    }
+    return hash == 0 ? 1 : hash;  // no values at all: every execution is alike
+  }
+
+  // Base columns behind a described result, as far as names are known; learns OID <-> name on the way.
+  std::span<const ResultColumn> ColumnsOf(const SessionState& session, uint64_t session_id, const Shape& shape,
+                                          uint64_t columns_hash) {
+    const auto described = described_.find(columns_hash);
+    if (columns_hash == 0 || described == described_.end()) return {};
+    auto& names = relation_names_[session.database];
+    ColumnSet& set = column_sets_[{session.database, {shape.statement_id, columns_hash}}];
+    if (set.whole || (!set.columns.empty() && set.names_known == names.size())) return set.columns;
+
+    LearnNames(session_id, names, shape.facts, described->second);
+    const bool listed = !shape.facts.has_star && shape.facts.outputs.size() == described->second.size();
+    set.columns.clear();
+    set.whole = true;
+    for (size_t i = 0; i < described->second.size(); ++i) {
+      const DescribedColumn& column = described->second[i];
+      ResultColumn result{.relation = {}, .column = {}, .table_oid = column.table_oid, .attnum = column.attnum,
+                          .type_oid = column.type_oid};
+      if (column.table_oid != 0) {
+        const auto name = names.find(column.table_oid);
+        if (name == names.end()) set.whole = false;
+        else result.relation = name->second.name;
+        const bool plain = listed && shape.facts.outputs[i].kind == sql::Output::Kind::kColumn;
+        result.column = plain ? shape.facts.outputs[i].column.column : column.name;
+      }
+      recorder_.AddColumn(shape.statement_id, static_cast<int>(i), column.name, result);
+      set.columns.push_back(std::move(result));
+    }
+    set.names_known = names.size();
+    return set.columns;
+  }
+
+  void LearnNames(uint64_t session_id, std::map<uint32_t, RelationName>& names, const sql::Facts& facts,
+                  const std::vector<DescribedColumn>& described) {
+    const bool listed = !facts.has_star && facts.outputs.size() == described.size();
+    for (size_t i = 0; i < described.size(); ++i) {
+      const uint32_t oid = described[i].table_oid;
+      if (oid == 0 || names.contains(oid)) continue;
+      int relation = -1;
+      if (listed && facts.outputs[i].kind == sql::Output::Kind::kColumn) relation = facts.outputs[i].column.relation;
+      if (relation < 0 && facts.relations.size() == 1) relation = 0;
+      if (relation < 0) continue;
+      const sql::Relation& known = facts.relations[static_cast<size_t>(relation)];
+      names[oid] = {known.schema, known.name};
+      recorder_.LearnRelation(session_id, oid, known.schema, known.name);
+    }
+  }
+
+  void Store(const QueryEvent& event, const lineage::Execution& execution, int64_t unit_id) {
+    trace::ExecutionRow row;
+    row.execution_no = execution.execution_no;
+    row.session_id = event.session_id;
+    row.unit_id = unit_id;
+    row.statement_id = execution.statement.statement_id;
+    row.sent_ns = event.sent_ns;
+    row.first_ns = event.first_ns;
+    row.done_ns = event.done_ns;
+    row.busy_from_ns = event.busy_from_ns;
+    row.rows = event.rows;
+    row.bytes = event.result_bytes;
+    row.failed = !execution.completed;
+    row.sqlstate = event.sqlstate.data();
+    row.parameters_hash = execution.parameters_hash;
+    row.result_hash = event.result_hash;
+    const auto flag = [&row](bool set, uint32_t bit) { row.flags |= set ? bit : 0u; };
+    flag(execution.simple_protocol, trace::kFlagSimple);
+    flag(event.pipelined, trace::kFlagPipelined);
+    flag(event.transaction_before == 'T' || event.transaction_before == 'E', trace::kFlagInTransaction);
+    flag(event.outcome == QueryOutcome::kFailed, trace::kFlagFailed);
+    flag(event.outcome == QueryOutcome::kConnectionLost, trace::kFlagConnectionLost);
+    flag(event.outcome == QueryOutcome::kAbandoned, trace::kFlagAbandoned);
+    flag(event.copy != session::CopyDirection::kNone, trace::kFlagCopy);
+    flag(event.fetches > 1, trace::kFlagPortalInPieces);
+    flag(event.protocol == session::QueryProtocol::kFunctionCall, trace::kFlagFunctionCall);
+    recorder_.AddExecution(row);
+  }
+
+  void StoreTags(const lineage::Execution& execution) {
+    for (const sql::Tag& tag : execution.tags) {
+      if (kept_tags_.contains(tag.key)) recorder_.AddTag(execution.statement.statement_id, tag.key, tag.value);
+    }
+  }
+
+  // The names that a completed statement made or took away.
+  void ApplyNames(SessionState& session, const Resolved& resolved, const QueryEvent& event,
+                  std::vector<Parameter> parameters) {
+    if (resolved.cursor != nullptr) {
+      resolved.cursor->execution_id = event.execution_id;
+      resolved.cursor->rows = event.rows;
+    } else if (resolved.continued != nullptr) {
+      session.cursors.find(resolved.sent->name)->second.rows += event.rows;
+    }
+    if (resolved.sent == nullptr) return;
+    const TextStatement& sent = *resolved.sent;
+    switch (sent.verb) {
+      case NamedVerb::kPrepare:
+        if (sent.inner) session.prepared[sent.name] = {.text_hash = 0, .inner = sent.inner};
+        break;
+      case NamedVerb::kDeallocate:
+        if (sent.name.empty()) session.prepared.clear();
+        else session.prepared.erase(sent.name);
+        break;
+      case NamedVerb::kDeclare:
+        if (sent.inner && sent.inner->statements.size() == 1) {
+          session.cursors[sent.name] = {.statement = sent.inner->statements.front(), .parameters = std::move(parameters)};
+        }
+        break;
+      case NamedVerb::kClose:
+        if (sent.name.empty()) session.cursors.clear();
+        else session.cursors.erase(sent.name);
+        break;
+      case NamedVerb::kNone:
+        if (sent.shape->facts.operation == sql::Operation::kDiscard) {
+          session.prepared.clear();
+          session.cursors.clear();
+        }
+        break;
+      case NamedVerb::kExecute:
+      case NamedVerb::kFetch:
+      case NamedVerb::kMove:
+        break;
+    }
+  }
+
+  trace::Recorder& recorder_;
+  Texts texts_;
+  lineage::Lineage lineage_;
+  std::set<std::string, std::less<>> kept_tags_;
+  std::unordered_map<uint64_t, SessionState> sessions_;
+  std::unordered_map<uint64_t, std::vector<DescribedColumn>> described_;
+  std::map<std::string, std::map<uint32_t, RelationName>> relation_names_;                          // by database
+  std::map<std::pair<std::string, std::pair<int64_t, uint64_t>>, ColumnSet> column_sets_;           // database, statement, columns
+};
+
+Ingest::Ingest(const HashKey& key, trace::Recorder& recorder, IngestOptions options)
+    : state_(std::make_unique<State>(key, recorder, std::move(options))) {}
+Ingest::~Ingest() = default;
+
+void Ingest::OnRecord(const session::Record& record) {
+  std::visit([this](const auto& value) { state_->On(value); }, record);
+}
+void Ingest::Flush(int64_t now_ns) { state_->Flush(now_ns); }
+void Ingest::Finish(int64_t now_ns) { state_->Finish(now_ns); }
+
+}  // namespace pgassay::ingest
