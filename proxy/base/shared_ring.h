@@ -5,7 +5,9 @@
 // Layout: a header with the two indices on cache lines of their own, then the bytes. Records are 8-byte aligned and
 // contiguous (a record that would wrap is preceded by a filler), so the consumer reads in place. Indices only grow; release/acquire
 // order publishes the bytes. A producer killed in the middle of a push leaves the record unpublished.
-// Threads: one producer, one consumer. A new consumer may take over (recorder restart) once the old one is dead.
+// A record may be at most half the capacity, so that one that fits an empty ring fits at every position of it.
+// Threads: one producer, one consumer, each with its own SharedRing over the memory (it caches the other's index).
+// A new consumer may take over (recorder restart) once the old one is dead: Attach again.
 #pragma once
 
 #include <atomic>
@@ -38,6 +40,8 @@ class SharedRing {
   Header* header_ = nullptr;
   std::byte* bytes_ = nullptr;
   size_t capacity_ = 0;
+  uint64_t seen_tail_ = 0;  // producer: never ahead of header_->tail
+  uint64_t seen_head_ = 0;  // consumer: never ahead of header_->head
 };
 
 }  // namespace pgassay
