@@ -43,7 +43,8 @@ struct SinkValue {
   int comparison = -1;                 // index into facts->comparisons (of a tuple: its first member)
   uint32_t type_oid = 0;               // 0: unknown
   int64_t elements = 1;                // of a list or array; > 1 is a batch
-  std::vector<ValueHash> hashes;       // one per element; of a tuple: one combined hash
+  std::vector<ValueHash> hashes;       // one per element; empty of a tuple
+  std::vector<ValueHash> members;      // of a tuple of one row: one per member, in the order of its comparisons; else empty
 };
 
 struct Execution {
@@ -103,7 +104,7 @@ struct Edge {
   uint64_t children = 0;               // child executions claimed
   uint64_t child_executions = 0;       // of that statement in the unit, claimed or not
   uint64_t distinct_values = 0;        // among the claimed
-  uint64_t child_distinct_values = 0;  // among all child_executions
+  uint64_t child_distinct_values = 0;  // among all child_executions, those left out that another related source claimed
   uint64_t contained_values = 0;       // of child_distinct_values: in this source, whoever claimed them
   uint64_t parent_executions = 0;      // that claimed at least one child
   uint64_t parent_executions_claimed = 0;   // of these: themselves children of another source in the unit
@@ -115,12 +116,18 @@ struct Edge {
   uint64_t parent_rows = 0, parent_distinct = 0;   // of the parent executions that claimed
   uint64_t values_as_often = 0;        // distinct values that occurred once, or exactly as often as in the parent's rows
   uint64_t holes = 0;                  // unclaimed executions of the child statement between the first and the last claimed
-  double order_tau = 0;                // Kendall's tau of first-seen child order against parent row order
+  double order_tau = 0;                // Kendall's tau of first-seen child order against row order, within one parent (or ancestor) execution
   uint64_t order_values = 0;           // values it was taken over
-  bool both_ascending = false;         // parent rows and children ascending by value hash order cannot be told: by row position of an
-                                       // ascending integer column
+  double order_log10_p = 0;            // -log10 of the upper-tail p-value of order_tau
+  bool both_ascending = false;         // keyed hashes have no order, so: children in row order of an integer column that nothing else orders
   uint64_t same_connection = 0;        // children on the parent's connection
   uint64_t same_process = 0;           // children on another connection of the same client process
+  uint64_t same_transaction = 0;       // children in the explicit transaction of their parent
+  uint64_t rejoined = 0;               // children that only this claim brought into the parent's unit: after an idle gap, or of another connection
+  uint64_t from_outside = 0;           // children whose parent merely echoed a parameter that nobody claimed (a request's own id)
+  uint64_t untested = 0;               // child executions above the cut-off of this sampled source: neither claimed nor missed
+  uint64_t values_hash = 0;            // of the set of claimed values, order-free: tells whether two units' sets differ
+  uint64_t sink_domain = 0;            // distinct values ever seen of the sink's column, in results and in slots (estimate)
   uint64_t pipelined = 0;              // children sent without waiting
   int64_t first_child_delay_ns = 0;    // parent's completion (or row) to the first child
   int64_t gap_p90_ns = 0, child_median_ns = 0;
@@ -159,7 +166,9 @@ struct UnitStatement {
   int64_t first_no = 0, last_no = 0;
 };
 
-// What the lineage has to say; rows are written again (same key) whenever they changed. Implemented by trace::Recorder.
+// What the lineage has to say; rows are written again (same key) whenever they changed. When a unit joins another one, its rows move
+// there and are written once more under the old key with their counts at 0: readers pass over rows without calls, children or
+// executions. Implemented by trace::Recorder.
 class LineageSink {
  public:
   virtual ~LineageSink() = default;
