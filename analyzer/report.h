@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analyzer/detectors/detector.h"
@@ -15,6 +16,8 @@ struct Report {
   trace::Totals totals;             // added over the traces
   std::vector<Finding> findings;    // most costly first
   std::vector<trace::StatementRow> statements;
+  std::vector<trace::ColumnRow> columns;   // of these statements: by statement, position
+  std::vector<trace::TagRow> tags;
   std::vector<trace::GapRow> gaps;
   std::vector<std::string> warnings;   // "2 sessions went opaque: …"; sentences
 };
@@ -23,7 +26,16 @@ struct ReportOptions {
   detectors::RuleOptions rules;
 };
 
-// Several traces: totals are added, findings of equal id merged.
+// Several traces: totals are added, findings of equal id and statements of equal shape merged (of quantiles the highest is kept; ids are those
+// of the first trace that has the statement, made unique).
 Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const ReportOptions& options);
+
+// What `show` was asked for: one of the two is set, borrowed from the report.
+struct Selection {
+  const Finding* finding = nullptr;
+  const trace::StatementRow* statement = nullptr;
+};
+// By a finding's id or an unambiguous beginning of it (at least four digits), or a statement's id as `queries` prints it: "s12".
+Result<Selection> Select(const Report& report, std::string_view id);
 
 }  // namespace pgassay

@@ -29,6 +29,7 @@ struct RuleInfo {
   std::string_view problem;   // what is wrong with it, a paragraph
   std::string_view solution;  // what to do, a paragraph
   std::span<const OptionInfo> options;
+  Severity max_severity = Severity::kError;   // however costly
 };
 
 // Values by option name; what is missing is the default. Every rule also has "enabled" (1 or 0), which RuleInfo does not list.
@@ -72,12 +73,15 @@ using RuleOptions = std::map<std::string, Options, std::less<>>;
 int64_t WastedNs(const Finding& finding, double round_trip_ms);
 inline constexpr double kDefaultRoundTripMs = 1.0;
 
+// error from 20 ms wasted per unit or 1 s in all, warning from 2 ms or 100 ms, else info; a hint is info, a likely finding at most a warning.
+Severity JudgeSeverity(const Finding& finding, Severity max_severity);
+
 // Findings of equal id become one: counts add up, scopes and sites are united, the rest is of the most costly of them.
 void MergeFindings(std::vector<Finding>& findings);
 // Most costly first, then by id.
 void SortFindings(std::vector<Finding>& findings, double round_trip_ms);
 
-// Every enabled rule; a finding that another one explains (repeats inside a proven N+1) is left out. Sorted: most costly first, then by id.
+// Every enabled rule, severities judged; a finding that another one explains (repeats inside a proven N+1) is left out. Sorted: most costly first, then by id.
 std::vector<Finding> Detect(const TraceView& view, const RuleOptions& options);
 
 }  // namespace pgassay::detectors

@@ -90,6 +90,17 @@ int64_t WastedNs(const Finding& finding, double round_trip_ms) {
   return wasted + static_cast<int64_t>(static_cast<double>(finding.round_trips_saved) * round_trip_ms * 1e6);
 }
 
+Severity JudgeSeverity(const Finding& finding, Severity max_severity) {
+  constexpr int64_t kMs = 1'000'000;
+  if (finding.confidence == Confidence::kHint) return Severity::kInfo;
+  const int64_t wasted = WastedNs(finding, kDefaultRoundTripMs);
+  const int64_t per_unit = wasted / static_cast<int64_t>(std::max<uint64_t>(finding.units, 1));
+  Severity severity = Severity::kInfo;
+  if (per_unit >= 2 * kMs || wasted >= 100 * kMs) severity = Severity::kWarning;
+  if ((per_unit >= 20 * kMs || wasted >= 1000 * kMs) && finding.confidence == Confidence::kProven) severity = Severity::kError;
+  return std::min(severity, max_severity);
+}
+
 void MergeFindings(std::vector<Finding>& findings) {
   std::vector<Finding> merged;
   std::map<std::string, size_t> index;
@@ -123,6 +134,9 @@ std::vector<Finding> Detect(const TraceView& view, const RuleOptions& options) {
   }
   findings = LeaveOutExplained(std::move(findings));
   MergeFindings(findings);
+  for (Finding& finding : findings) {
+    finding.severity = JudgeSeverity(finding, FindDetector(finding.rule)->info->max_severity);
+  }
   SortFindings(findings, kDefaultRoundTripMs);
   return findings;
 }

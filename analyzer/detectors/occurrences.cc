@@ -1,0 +1,77 @@
+#include "analyzer/detectors/occurrences.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace pgassay::detectors {
+namespace {
+
+// Tags "file" and "line" are stored apart; they are put together only where that cannot pair the wrong ones.
+std::vector<std::string> SitesOf(const TraceView& view, int64_t statement_id) {
+  std::vector<std::string> files, lines;
+  for (const trace::TagRow& tag : view.tags) {
+    if (tag.statement_id != statement_id) continue;
+    if (tag.key == "file") files.push_back(tag.value);
+    if (tag.key == "line") lines.push_back(tag.value);
+  }
+  if (files.size() == 1 && lines.size() == 1) files[0] += ":" + lines[0];
+  return files;
+}
+
+}  // namespace
+
+bool IsApplicationRead(const trace::StatementRow& statement) {
+  const sql::Facts& facts = statement.facts;
+  return facts.operation == sql::Operation::kSelect && !statement.driver && !facts.catalog_only && !facts.relations.empty() &&
+         !facts.locking && !facts.writes;
+}
+
+bool IsJudged(const lineage::Unit& unit) { return !unit.schema_change; }
+
+bool IsCutByTime(const lineage::Unit& unit) { return unit.kind == lineage::UnitKind::kGap; }
+
+std::string RelationsText(const sql::Facts& facts) {
+  std::vector<std::string> names;
+  for (const sql::Relation& relation : facts.relations) {
+    if (std::ranges::find(names, relation.name) == names.end()) names.push_back(relation.name);
+  }
+  if (names.empty()) return "no relation";
+  std::string text = names.front();
+  for (size_t i = 1; i < names.size(); ++i) text += ", " + names[i];
+  return text;
+}
+
+std::string RelationOf(const sql::Facts& facts, const sql::ColumnRef& column) {
+  if (column.relation >= 0 && static_cast<size_t>(column.relation) < facts.relations.size()) {
+    return facts.relations[static_cast<size_t>(column.relation)].name;
+  }
+  return facts.relations.size() == 1 ? facts.relations.front().name : "";
+}
+
+StatementText TextOf(const trace::StatementRow& statement) {
+  return {statement.statement_id, statement.sql, statement.fingerprint};
+}
+
+void Occurrences::Add(int64_t unit_id, uint64_t weight) {
+  const lineage::Unit* unit = view_.Unit(unit_id);
+  if (unit != nullptr && !unit->label.empty()) scopes_[unit->label] += weight;
+  if (seen_.insert(unit_id).second && unit != nullptr) unit_database_ns_ += unit->database_ns;
+  if (weight > exemplar_weight_) {
+    exemplar_ = unit_id;
+    exemplar_weight_ = weight;
+  }
+}
+
+void Occurrences::Fill(Finding& finding, int64_t statement_id) const {
+  finding.units = seen_.size();
+  finding.unit_database_ns = unit_database_ns_;
+  finding.exemplar_unit_id = exemplar_;
+  std::vector<std::pair<std::string, uint64_t>> ranked(scopes_.begin(), scopes_.end());
+  std::ranges::stable_sort(ranked, [](const auto& a, const auto& b) { return a.second > b.second; });
+  for (auto& [label, weight] : ranked) finding.scopes.push_back(label);
+  finding.sites = SitesOf(view_, statement_id);
+}
+
+}  // namespace pgassay::detectors
