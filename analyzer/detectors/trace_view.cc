@@ -49,6 +49,7 @@ void Add(Edge& to, const Edge& row, bool same_parent) {
   const auto weight = static_cast<double>(to.order_values), weight_row = static_cast<double>(row.order_values);
   if (weight + weight_row > 0) to.order_tau = (to.order_tau * weight + row.order_tau * weight_row) / (weight + weight_row);
   to.order_values += row.order_values;
+  to.order_log10_p = std::max(to.order_log10_p, row.order_log10_p);
   to.both_ascending = to.both_ascending && row.both_ascending;
   to.children += row.children;
   to.child_executions += row.child_executions;
@@ -68,6 +69,12 @@ void Add(Edge& to, const Edge& row, bool same_parent) {
   to.holes += row.holes;
   to.same_connection += row.same_connection;
   to.same_process += row.same_process;
+  to.same_transaction += row.same_transaction;
+  to.rejoined += row.rejoined;
+  to.from_outside += row.from_outside;
+  to.untested += row.untested;
+  to.values_hash += row.values_hash;
+  to.sink_domain = std::max(to.sink_domain, row.sink_domain);
   to.pipelined += row.pipelined;
   to.first_child_delay_ns = std::min(to.first_child_delay_ns, row.first_child_delay_ns);
   to.gap_p90_ns = std::max(to.gap_p90_ns, row.gap_p90_ns);
@@ -153,6 +160,10 @@ void ResolveJoinedUnits(TraceView& view) {
     const auto root = std::ranges::lower_bound(view.units, unit.joined_to, {}, &lineage::Unit::unit_id);
     if (root != view.units.end() && root->unit_id == unit.joined_to && &*root != &unit) AddToRoot(*root, unit);
   }
+  // What moved to another unit left a row without counts behind.
+  std::erase_if(view.unit_statements, [](const UnitStatement& row) { return row.calls == 0; });
+  std::erase_if(view.edges, [](const Edge& row) { return row.children == 0; });
+  std::erase_if(view.repeats, [](const lineage::Repeat& row) { return row.executions == 0; });
   std::set<int64_t> composed;
   for (const auto& [unit_id, parent] : joined_to) composed.insert(root_of(unit_id));
 
