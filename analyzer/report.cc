@@ -161,8 +161,8 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
   report.totals.complete = !trace_paths.empty();
   Statements statements;
   std::map<std::string, uint64_t> opaque_reasons;
-  for (const std::string& path : trace_paths) {
-    const auto trace = trace::Trace::Open(path);
+  for (size_t i = 0; i < trace_paths.size(); ++i) {
+    const auto trace = trace::Trace::Open(trace_paths[i]);
     if (!trace) return std::unexpected(trace.error());
     auto view = detectors::LoadTraceView(*trace);
     if (!view) return std::unexpected(view.error());
@@ -178,6 +178,7 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
     Add(report.totals, view->totals);
     std::vector<Finding> findings = detectors::Detect(*view, options.rules);
     RenumberStatements(findings, statements.Merge(std::move(view->statements), std::move(view->columns), std::move(view->tags)));
+    for (const Finding& finding : findings) report.trace_of.try_emplace(finding.id, i);
     std::ranges::move(findings, std::back_inserter(report.findings));
     std::ranges::move(*gaps, std::back_inserter(report.gaps));
   }

@@ -1,6 +1,8 @@
 // The door to reporters: everything a report shows, as plain values.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,7 @@ struct Report {
   std::vector<std::string> trace_paths;
   trace::Totals totals;             // added over the traces
   std::vector<Finding> findings;    // most costly first
+  std::map<std::string, size_t, std::less<>> trace_of;   // a finding's id -> the first of trace_paths that has it
   std::vector<trace::StatementRow> statements;
   std::vector<trace::ColumnRow> columns;   // of these statements: by statement, position
   std::vector<trace::TagRow> tags;

@@ -13,6 +13,7 @@ namespace pgassay::reporters {
 
 struct ReportStyle {
   bool color = false;        // ANSI colours and box drawing: only on a terminal, and NO_COLOR unset
+  bool unicode = false;      // arrows, dots and dashes beyond ASCII: only where the locale's charset is UTF-8
   int width = 80;
   bool all = false;          // every finding, not the ten most costly
   double round_trip_ms = 1.0;  // the distance at which round trips are priced
@@ -32,9 +33,19 @@ std::string FormatCount(uint64_t count);          // "1 284"
 std::string FormatDuration(int64_t ns);           // "61 ms"
 std::string FormatBytes(uint64_t bytes);          // "48.2 MB"
 
-// Subcommands' own pages.
+// Subcommands' own pages. `sort` is one of StatementSorts(); an unknown one sorts by time.
+std::span<const std::string_view> StatementSorts();
 void WriteStatements(const Report& report, std::string_view sort, size_t limit, const ReportStyle& style, std::ostream& out);
 void WriteStatementsJson(const Report& report, std::string_view sort, size_t limit, std::ostream& out);
-void WriteFinding(const Finding& finding, std::span<const trace::TimelineRow> timeline, const ReportStyle& style, std::ostream& out);
+// One finding in full: evidence, the timeline of its exemplar unit with repeats folded, the fix. The report gives the timeline its SQL.
+void WriteFinding(const Report& report, const Finding& finding, std::span<const trace::TimelineRow> timeline, const ReportStyle& style,
+                  std::ostream& out);
+void WriteFindingJson(const Report& report, const Finding& finding, std::span<const trace::TimelineRow> timeline, std::ostream& out);
+// One statement in full: figures, quantiles, what is known of it, its columns with their bytes, the findings on it.
+void WriteStatement(const Report& report, const trace::StatementRow& statement, const ReportStyle& style, std::ostream& out);
+void WriteStatementJson(const Report& report, const trace::StatementRow& statement, std::ostream& out);
+// `pgassay rules` and `pgassay rules ID`.
+void WriteRules(const ReportStyle& style, std::ostream& out);
+void WriteRule(const detectors::RuleInfo& rule, const ReportStyle& style, std::ostream& out);
 
 }  // namespace pgassay::reporters
