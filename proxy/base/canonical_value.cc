@@ -33,11 +33,11 @@ struct ArrayType {
   uint32_t array, element;
 };
 constexpr ArrayType kArrayTypes[] = {
-    {1000, 16},   {1001, 17},   {1002, 18},   {1003, 19},   {1005, 21},   {1006, 22},   {1007, 23},   {1008, 24},
-    {1009, 25},   {1010, 27},   {1011, 28},   {1012, 29},   {1013, 30},   {1014, 1042}, {1015, 1043}, {1016, 20},
-    {1021, 700},  {1022, 701},  {1028, 26},   {1041, 869},  {1115, 1114}, {1182, 1082}, {1183, 1083}, {1185, 1184},
-    {1187, 1186}, {1231, 1700}, {1270, 1266}, {199, 114},   {2951, 2950}, {3807, 3802}, {651, 650},   {791, 790},
-    {1040, 829},  {1561, 1560}, {1563, 1562}, {143, 142},   {1263, 2275}, {2210, 2205}, {2211, 2206},
+    {1000, 16},   {1001, 17},   {1002, 18},   {1003, 19},  {1005, 21},   {1006, 22},   {1007, 23},   {1008, 24},
+    {1009, 25},   {1010, 27},   {1011, 28},   {1012, 29},  {1013, 30},   {1014, 1042}, {1015, 1043}, {1016, 20},
+    {1021, 700},  {1022, 701},  {1028, 26},   {1041, 869}, {1115, 1114}, {1182, 1082}, {1183, 1083}, {1185, 1184},
+    {1187, 1186}, {1231, 1700}, {1270, 1266}, {199, 114},  {2951, 2950}, {3807, 3802}, {651, 650},   {791, 790},
+    {1040, 829},  {1561, 1560}, {1563, 1562}, {143, 142},  {1263, 2275}, {2210, 2205}, {2211, 2206},
 };
 
 uint64_t NeverZero(uint64_t hash) { return hash == 0 ? 1 : hash; }
@@ -299,7 +299,8 @@ int64_t HashTextArray(const HashKey& key, uint32_t element_oid, std::string_view
   TextArray array{.rest = text, .unescaped = {}};
   if (array.Peek() == '[') {  // explicit bounds: [2:4]={…}
     const size_t equals = array.rest.find('=');
-    if (equals == std::string_view::npos || array.rest.substr(0, equals).find("][") != std::string_view::npos) return -1;
+    if (equals == std::string_view::npos || array.rest.substr(0, equals).find("][") != std::string_view::npos)
+      return -1;
     array.rest.remove_prefix(equals + 1);
   }
   if (array.Peek() != '{') return -1;
@@ -326,7 +327,8 @@ int64_t HashTextArray(const HashKey& key, uint32_t element_oid, std::string_view
   return array.rest.empty() ? length : -1;
 }
 
-// Dimensions, a flag for NULLs, the element type, per dimension length and lower bound, then the elements with their lengths.
+// Dimensions, a flag for NULLs, the element type, per dimension length and lower bound, then the elements with their
+// lengths.
 int64_t HashBinaryArray(const HashKey& key, std::string_view bytes, std::array<ValueHash, kMaxArrayElements>& out,
                         size_t& out_count) {
   if (bytes.size() < 12) return -1;
@@ -394,23 +396,31 @@ TypeClass TypeClassOf(uint32_t type_oid) {
       return TypeClass::kText;
     case kByteaOid:
       return TypeClass::kBytes;
-    case 16:                              // bool
-    case 700:                             // float4
-    case 701:                             // float8
-    case 790:                             // money
-    case 1082:                            // date
-    case 1083:                            // time
-    case 1114:                            // timestamp
-    case 1184:                            // timestamptz
-    case 1186:                            // interval
-    case 1266:                            // timetz
-    case 114:                             // json
-    case 142:                             // xml
-    case 3802:                            // jsonb
-    case 600: case 601: case 602: case 603: case 604: case 628: case 718:  // geometric
-    case 1560: case 1562:                 // bit, varbit
-    case 3614: case 3615:                 // tsvector, tsquery
-    case 2249:                            // record
+    case 16:    // bool
+    case 700:   // float4
+    case 701:   // float8
+    case 790:   // money
+    case 1082:  // date
+    case 1083:  // time
+    case 1114:  // timestamp
+    case 1184:  // timestamptz
+    case 1186:  // interval
+    case 1266:  // timetz
+    case 114:   // json
+    case 142:   // xml
+    case 3802:  // jsonb
+    case 600:
+    case 601:
+    case 602:
+    case 603:
+    case 604:
+    case 628:
+    case 718:  // geometric
+    case 1560:
+    case 1562:  // bit, varbit
+    case 3614:
+    case 3615:  // tsvector, tsquery
+    case 2249:  // record
       return TypeClass::kNotComparable;
     default:
       return ArrayElementType(type_oid) == 0 ? TypeClass::kUnknown : TypeClass::kNotComparable;
@@ -489,6 +499,7 @@ int64_t HashArrayElements(const HashKey& key, uint32_t type_oid, bool binary, st
 }
 
 uint32_t ArrayElementType(uint32_t type_oid) {
+  if (type_oid == 0) return 0;
   for (const ArrayType& type : kArrayTypes) {
     if (type.array == type_oid) return type.element;
   }

@@ -1,6 +1,6 @@
-// A cursor over one message body: integers in network order, NUL-terminated strings, runs of bytes. Any read beyond the end
-// gives zeros or nothing and turns ok() false for good, so a parser checks once, at its end.
-// Ownership: borrows the body; strings are views into it.
+// A cursor over one message body: integers in network order, NUL-terminated strings, runs of bytes. Any read beyond the
+// end gives zeros or nothing and turns ok() false for good, so a parser checks once, at its end. Ownership: borrows the
+// body; strings are views into it.
 #pragma once
 
 #include <cstddef>

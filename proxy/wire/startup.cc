@@ -8,7 +8,7 @@ namespace {
 constexpr uint32_t kCancelCode = 80877102;
 constexpr uint32_t kSslCode = 80877103;
 constexpr uint32_t kGssEncCode = 80877104;
-constexpr uint32_t kMinCancelBytes = 16;       // a key of four bytes
+constexpr uint32_t kMinCancelBytes = 16;        // a key of four bytes
 constexpr uint32_t kMaxCancelBytes = 12 + 256;  // protocol 3.2
 constexpr char kTlsHandshake = 0x16;
 
@@ -52,7 +52,8 @@ bool ParseStartupParameters(std::string_view body, StartupParameters& parameters
     if (name == "database") parameters.database = value;
     if (name == "application_name") parameters.application_name = value;
     if (name == "replication") {
-      parameters.replication = value == "database" || value == "true" || value == "on" || value == "yes" || value == "1";
+      parameters.replication =
+          value == "database" || value == "true" || value == "on" || value == "yes" || value == "1";
     }
   }
   if (parameters.database.empty()) parameters.database = parameters.user;

@@ -1,9 +1,10 @@
-// What a client sends before messages have types: StartupMessage, SSLRequest, GSSENCRequest, CancelRequest, or a TLS record.
-// Source: PostgreSQL manual, Frontend/Backend Protocol, "Message Formats" and "SSL Session Encryption"; direct TLS since 17.
+// What a client sends before messages have types: StartupMessage, SSLRequest, GSSENCRequest, CancelRequest, or a TLS
+// record. Source: PostgreSQL manual, Frontend/Backend Protocol, "Message Formats" and "SSL Session Encryption"; direct
+// TLS since 17.
 //
-// ClassifyStartup looks at the first eight bytes alone (length and request code), so a relay may classify while it holds
-// exactly those: SSLRequest and GSSENCRequest are eight bytes in all, and nothing behind them may be read before the answer.
-// Threads: pure functions. Views borrow from the body.
+// ClassifyStartup looks at the first eight bytes alone (length and request code), so a relay may classify while it
+// holds exactly those: SSLRequest and GSSENCRequest are eight bytes in all, and nothing behind them may be read before
+// the answer. Threads: pure functions. Views borrow from the body.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +13,8 @@
 
 namespace pgassay::wire {
 
-inline constexpr size_t kStartupHeaderBytes = 8;         // length and request code: enough to classify
-inline constexpr uint32_t kMaxStartupBytes = 10'000;     // the server's own limit (MAX_STARTUP_PACKET_LENGTH)
+inline constexpr size_t kStartupHeaderBytes = 8;      // length and request code: enough to classify
+inline constexpr uint32_t kMaxStartupBytes = 10'000;  // the server's own limit (MAX_STARTUP_PACKET_LENGTH)
 
 enum class StartupKind : uint8_t {
   kIncomplete,     // fewer than eight bytes, and not yet wrong
@@ -38,7 +39,7 @@ struct StartupParameters {
   std::string_view user;
   std::string_view database;  // the user's name when none was given
   std::string_view application_name;
-  bool replication = false;   // physical or logical
+  bool replication = false;  // physical or logical
 };
 bool ParseStartupParameters(std::string_view body, StartupParameters& parameters);
 
