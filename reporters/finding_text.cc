@@ -1,0 +1,137 @@
+#include "reporters/finding_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "analyzer/detectors/words.h"
+
+namespace pgassay::reporters {
+namespace {
+
+using detectors::Counted;
+
+std::string FileName(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
+
+}  // namespace
+
+std::string_view ConfidenceName(Confidence confidence) {
+  switch (confidence) {
+    case Confidence::kProven: return "proven";
+    case Confidence::kLikely: return "likely";
+    case Confidence::kHint: break;
+  }
+  return "hint";
+}
+
+std::string_view SeverityName(Severity severity) {
+  switch (severity) {
+    case Severity::kError: return "error";
+    case Severity::kWarning: return "warning";
+    case Severity::kInfo: break;
+  }
+  return "info";
+}
+
+Ink InkOf(Confidence confidence) {
+  switch (confidence) {
+    case Confidence::kProven: return Ink::kProven;
+    case Confidence::kLikely: return Ink::kLikely;
+    case Confidence::kHint: break;
+  }
+  return Ink::kDim;
+}
+
+std::string RuleLabel(const Finding& finding) {
+  const detectors::Detector* detector = detectors::FindDetector(finding.rule);
+  std::string label(detector == nullptr ? finding.rule : detector->info->name);
+  std::ranges::transform(label, label.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return label;
+}
+
+std::string WithArrows(std::string_view text) {
+  std::string shown(text);
+  for (size_t at = shown.find(" <- "); at != std::string::npos; at = shown.find(" <- ", at)) shown.replace(at, 4, " ← ");
+  return shown;
+}
+
+std::string PriceText(const Finding& finding, double round_trip_ms) {
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : " · ") + part; };
+  if (finding.wasted_bytes > 0 && finding.round_trips_saved == 0) {
+    add(fmt::format("{} need not be sent", FormatBytes(finding.wasted_bytes)));
+    add(Counted(finding.executions, "execution"));
+  }
+  if (finding.unit_database_ns > finding.database_ns) {
+    add(fmt::format("{} of {} in the database", FormatDuration(finding.database_ns), FormatDuration(finding.unit_database_ns)));
+  } else {
+    add(fmt::format("{} in the database", FormatDuration(finding.database_ns)));
+  }
+  if (finding.round_trips_saved == 0 || finding.round_trips_saved > finding.executions) return text;
+
+  const uint64_t left = finding.executions - finding.round_trips_saved;
+  const auto price = [&](int64_t database_ns, uint64_t round_trips) {
+    return FormatDuration(database_ns + static_cast<int64_t>(static_cast<double>(round_trips) * round_trip_ms * 1e6));
+  };
+  add(fmt::format("{} → {}", Counted(finding.executions, "round trip"), FormatCount(left)));
+  const int64_t left_ns = std::max<int64_t>(finding.database_ns - detectors::WastedNs(finding, 0), 0);
+  add(fmt::format("at {} away: {} → ~{}", FormatDuration(static_cast<int64_t>(round_trip_ms * 1e6)),
+                  price(finding.database_ns, finding.executions), price(left_ns, left)));
+  return text;
+}
+
+std::string WhereText(const Finding& finding, size_t shown_scopes) {
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : " · ") + part; };
+  for (size_t i = 0; i < std::min(shown_scopes, finding.scopes.size()); ++i) add(finding.scopes[i]);
+  if (finding.scopes.size() > shown_scopes) add(fmt::format("{} more", FormatCount(finding.scopes.size() - shown_scopes)));
+  if (finding.scopes.empty()) {
+    add(Counted(finding.units, "unit") + " of work");
+  } else {
+    text += fmt::format(" ({})", Counted(finding.units, "unit"));
+  }
+  for (const std::string& site : finding.sites) add(site);
+  return text;
+}
+
+std::vector<std::string> FixLines(const Finding& finding, size_t sql_width) {
+  std::vector<std::string> lines;
+  if (!finding.fix.sql.empty() && DiffersBeyondSelectList(finding.statement.sql, finding.fix.sql)) {
+    lines.push_back(ShortenSql(finding.fix.sql, sql_width));
+  }
+  if (lines.empty() && !finding.fix.advice.empty()) lines.push_back(finding.fix.advice);
+  if (!finding.fix.orm.empty()) lines.push_back(finding.fix.orm.front().second);
+  return lines;
+}
+
+std::string ShortId(const Report& report, const Finding& finding) {
+  size_t length = 4;
+  for (const Finding& other : report.findings) {
+    if (other.id == finding.id) continue;
+    const auto differ = std::ranges::mismatch(finding.id, other.id);
+    length = std::max(length, static_cast<size_t>(differ.in1 - finding.id.begin()) + 1);
+  }
+  return finding.id.substr(0, length);
+}
+
+std::string TracePathOf(const Report& report, const Finding& finding) {
+  const auto index = report.trace_of.find(finding.id);
+  if (index != report.trace_of.end() && index->second < report.trace_paths.size()) return report.trace_paths[index->second];
+  return report.trace_paths.empty() ? "" : report.trace_paths.front();
+}
+
+std::string AccountingText(const Report& report) {
+  const trace::Totals& totals = report.totals;
+  const std::string file = report.trace_paths.size() == 1 ? FileName(report.trace_paths.front()) : Counted(report.trace_paths.size(), "trace");
+  return fmt::format("relayed {} = {} decoded + {} skipped + {} opaque · {} dropped · {} {}", FormatBytes(totals.relayed_bytes),
+                     FormatBytes(totals.decoded_bytes), FormatBytes(totals.skipped_bytes), FormatBytes(totals.opaque_bytes),
+                     Counted(totals.dropped_events, "event"), file, FormatBytes(totals.file_bytes));
+}
+
+std::string TotalsText(const trace::Totals& totals) {
+  return fmt::format("{} · {} of work · {} · {} in the database · {}", Counted(totals.executions, "query"), Counted(totals.units, "unit"),
+                     Counted(totals.sessions, "session"), FormatDuration(totals.database_ns), Counted(totals.round_trips, "round trip"));
+}
+
+}  // namespace pgassay::reporters
