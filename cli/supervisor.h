@@ -30,8 +30,11 @@ class Supervisor {
   const std::vector<relay::Address>& bound() const;   // per route, with the ports that the kernel chose
   const SharedTotals& totals() const;
   // Reaps and restarts a dead recorder (a gap row is written by the new one). Call at least every 100 ms.
-  // An error when the relay died, or the recorder cannot be started again.
+  // An error when the relay died. A recorder that cannot be started again is tried again and again, more and more seldom:
+  // relaying goes on without it, and recorder_error() says why.
   Result<> Watch();
+  // Why the recorder last ended, as a sentence; "" if it never did.
+  const std::string& recorder_error() const;
   // Drains and ends both; the trace is whole when this returns. Safe to call twice.
   Result<> Stop();
 

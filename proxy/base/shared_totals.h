@@ -1,5 +1,6 @@
 // What the relay, the recorder and the command that started them tell one another without messages: atomic totals in shared memory.
-// Every field is monotonic unless said otherwise. Writers: the relay's loop i writes loops[i] alone; the recorder writes `recorder`.
+// Every field is monotonic unless said otherwise. Writers: the relay's loop i writes loops[i] alone; the recorder writes `recorder`,
+// but for generation and restarts, which its starter sets before each start.
 #pragma once
 
 #include <array>
@@ -25,12 +26,14 @@ struct alignas(64) LoopTotals {
   std::atomic<uint64_t> gssenc_refused;
   std::atomic<uint64_t> ssl_refused;
   std::atomic<uint64_t> refused_connections;    // answered by us: too many connections, upstream unreachable
+  std::atomic<uint64_t> tls_required;           // logins that the server refused because they were not encrypted
   std::atomic<int64_t> watermark_ns;            // every later record of this loop is at or after this time
   std::atomic<uint32_t> sleeping;               // 1 while in epoll_wait: the consumer may take its own "now", read before, as the watermark
 };
 
 struct alignas(64) RecorderTotals {
-  std::atomic<uint32_t> generation;             // grows with each (re)start; a loop that sees it change sends its dictionaries again
+  std::atomic<uint32_t> generation;             // grows with each (re)start; a loop that sees it change sends its dictionaries
+                                                // again, and SessionOpened (with its old time) of every open session
   std::atomic<uint32_t> ready;                  // 1 once the trace is open
   std::atomic<uint32_t> paused;                 // 1 while the trace cannot be written
   std::atomic<uint64_t> executions;             // stored so far

@@ -1,5 +1,5 @@
-// Where to listen or to dial: TCP ("127.0.0.1:6432", "[::1]:0", "localhost:5432") or a Unix socket ("/run/postgresql/.s.PGSQL.5432",
-// or a directory and a port, as libpq's host=/dir does).
+// Where to listen or to dial: TCP ("127.0.0.1:6432", "[::1]:0", "localhost:5432") or a Unix socket
+// ("/run/postgresql/.s.PGSQL.5432", or a directory and a port, as libpq's host=/dir does).
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,6 @@ struct Address {
 };
 
 Result<Address> ParseAddress(std::string_view text, uint16_t default_port);
-std::string ToString(const Address& address);   // as ParseAddress reads it
+std::string ToString(const Address& address);  // as ParseAddress reads it
 
 }  // namespace pgassay::relay

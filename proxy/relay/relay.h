@@ -1,6 +1,7 @@
-// The relay: accepts clients, dials the server, passes bytes both ways first and shows them to the decoder after. The only sockets.
-// One thread per loop; a loop owns its connections, its 64 KiB read buffer and its ring. Nothing is shared on the hot path.
-// Runs in a process of its own (see cli/supervisor.h): it never opens a file and never waits for the recorder.
+// The relay: accepts clients, dials the server, passes bytes both ways first and shows them to the decoder after. The
+// only sockets. One thread per loop; a loop owns its connections, its 64 KiB read buffer and its ring. Nothing is
+// shared on the hot path. Runs in a process of its own (see cli/supervisor.h): it writes no file and never waits for
+// the recorder. Host names are resolved once, before anything is served.
 #pragma once
 
 #include <memory>
@@ -19,6 +20,8 @@ namespace pgassay::relay {
 struct Route {
   Address listen;
   Address upstream;
+  std::string user = {};  // what clients will log in as, where it is known: CheckUpstreams then asks for a plain start
+  std::string database = {};
 };
 
 struct RelayOptions {
@@ -27,23 +30,28 @@ struct RelayOptions {
   int max_connections = 1000;
 };
 
-// A bound, listening socket per route; made before the fork so that errors (address in use, …) are told before anything starts.
+// A bound, listening socket per route; made before the fork so that errors (address in use, …) are told before anything
+// starts.
 struct Listener {
   UniqueFd fd;
-  Address bound;       // with the port that the kernel chose
+  Address bound;  // with the port that the kernel chose
 };
 Result<std::vector<Listener>> BindListeners(const RelayOptions& options);
 
-// Connects to each upstream once and asks for a plain start: errors name what is wrong (refused, no such host, insists on TLS).
+// Connects to each upstream once: errors name what is wrong (refused, no such host, not PostgreSQL, insists on TLS).
+// Whether a server insists on TLS depends on who asks (pg_hba.conf), so only a route with a user is asked for a plain
+// start; without one it shows at the first login, in LoopTotals::tls_required and in the client's own error message.
 Result<> CheckUpstreams(const RelayOptions& options);
 
-// Serves until `stop_fd` becomes readable: then stops accepting, lets sessions end for at most `drain_ms`, ends the rest, empties
-// nothing: what was decoded is in the rings. REQUIRES: rings.size() == options.threads. Called in the relay process.
+// Serves until `stop_fd` becomes readable: then stops accepting, lets sessions end for at most `drain_ms`, ends the
+// rest, empties nothing: what was decoded is in the rings. REQUIRES: rings.size() == options.threads. Called in the
+// relay process.
 struct RelayMemory {
   std::span<SharedRing> rings;
   SharedTotals* totals;
   const HashKey* key;
 };
-Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, RelayMemory memory, int stop_fd, int drain_ms);
+Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, RelayMemory memory, int stop_fd,
+               int drain_ms);
 
 }  // namespace pgassay::relay

@@ -1,0 +1,80 @@
+// One client connection and the server connection that belongs to it: plain state, worked on by the event loop that
+// owns it. Idle, it owns no buffer: what was read is sent at once, and only what the other side did not take is
+// spilled.
+//
+//   kHolding     the first eight bytes are awaited; SSLRequest and GSSENCRequest are answered
+//   kCancel      the rest of a CancelRequest is awaited
+//   kDialling    the server connection is being made; the client is not read
+//   kRelaying    bytes flow
+//   kRefused     an error was sent; what the client still sends is thrown away until it closes
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "proxy/base/unique_fd.h"
+#include "proxy/relay/sockets.h"
+#include "proxy/session/session.h"
+#include "proxy/wire/startup.h"
+
+namespace pgassay::relay {
+
+enum class WatchKind : uint8_t { kStop, kListener, kClient, kServer };
+
+// What an epoll event points at.
+struct Watched {
+  explicit Watched(WatchKind watch_kind) : kind(watch_kind) {}
+  WatchKind kind;
+};
+
+struct Connection;
+
+struct Leg : Watched {
+  Leg(WatchKind watch_kind, Connection& owner) : Watched(watch_kind), connection(owner) {}
+
+  std::string_view unsent() const { return std::string_view(spill).substr(spill_sent); }
+
+  bool read_open = true;   // no end of stream seen
+  bool write_open = true;  // neither shut by us nor found broken
+  bool reset = false;      // found broken by a reset
+  uint32_t interest = 0;   // what epoll watches; 0: not registered
+  UniqueFd fd;
+  Connection& connection;
+  std::string spill;  // read from the other leg, not yet taken by this one
+  size_t spill_sent = 0;
+};
+
+enum class Phase : uint8_t { kHolding, kCancel, kDialling, kRelaying, kRefused };
+
+struct Connection {
+  Connection() : client(WatchKind::kClient, *this), server(WatchKind::kServer, *this) {}
+
+  Leg& Other(const Leg& leg) { return leg.kind == WatchKind::kClient ? server : client; }
+
+  Leg client;
+  Leg server;
+  Phase phase = Phase::kHolding;
+  bool closed = false;      // waits for the end of the batch to be freed
+  bool holds_slot = false;  // counts against max_connections
+  bool cancel_key_known = false;
+  uint8_t held_bytes = 0;
+  uint16_t route = 0;
+  uint32_t candidate = 0;  // which of the upstream's addresses is dialled
+  uint32_t dial_retries = 0;
+  std::array<char, wire::kStartupHeaderBytes> held{};
+  size_t position = 0;  // in the loop's list
+  int64_t connected_ns = 0;
+  int64_t deadline_ns = 0;  // 0: none
+  uint64_t session_id = 0;
+  session::SessionEnd end = session::SessionEnd::kClientClosed;
+  session::ByteCounts counted;  // the session's, as far as the totals have them
+  uint64_t counted_queries = 0;
+  std::unique_ptr<session::Session> session;  // none for a cancel request
+  std::string cancel_request;                 // kCancel: as far as it came
+  SocketAddress server_address;               // once dialled
+};
+
+}  // namespace pgassay::relay

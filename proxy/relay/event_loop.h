@@ -1,0 +1,116 @@
+// One thread's relay: level-triggered epoll, one read buffer, its own connections. Each readiness is one recv, one send
+// of the same bytes, and only then the decoder's look at them. A side that does not take everything stops the other
+// from being read; the kernel's windows do the rest. Nothing on the hot path touches epoll_ctl, a lock or another loop.
+// Threads: Run() on one; Shared is what the loops have in common, touched at login, cancel and end only.
+// Limits: 64 KiB a read; 60 s to say the first eight bytes.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proxy/base/canonical_value.h"
+#include "proxy/base/result.h"
+#include "proxy/base/shared_totals.h"
+#include "proxy/relay/cancel_keys.h"
+#include "proxy/relay/connection.h"
+#include "proxy/relay/ring_sink.h"
+#include "proxy/relay/sockets.h"
+
+namespace pgassay::relay {
+
+struct RouteSockets {
+  int listen_fd;
+  int listen_family;
+  std::string upstream_name;             // as the user wrote it
+  std::vector<SocketAddress> upstreams;  // what it resolved to
+};
+
+struct Shared {
+  std::vector<RouteSockets> routes;
+  int max_connections;
+  int stop_fd;
+  int drain_ms;
+  const HashKey& key;
+  CancelKeys cancel_keys;
+  std::atomic<uint64_t> next_session_id = 1;
+  std::atomic<int> open_connections = 0;
+};
+
+class EventLoop {
+ public:
+  EventLoop(Shared& shared, SharedRing& ring, LoopTotals& totals, const RecorderTotals& recorder);
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+  ~EventLoop();
+
+  Result<> Open();
+  // Until the stop descriptor is readable and the sessions have ended or drain_ms is over.
+  void Run();
+
+ private:
+  struct ListenerWatch : Watched {
+    explicit ListenerWatch(uint16_t route_index) : Watched(WatchKind::kListener), route(route_index) {}
+    uint16_t route;
+  };
+
+  int WaitMilliseconds() const;
+  void OnEvent(Watched& watched, uint32_t events);
+  void OnDeadlines();
+  void Stop();
+  bool EndDrain(bool idle);
+
+  // before login
+  void Accept(ListenerWatch& listener);
+  void PauseAccepting();
+  void WatchListeners();
+  void OnHolding(Connection& connection);
+  void OnFirstBytes(Connection& connection);
+  void AnswerNo(Connection& connection, std::atomic<uint64_t>& counter);
+  void OnCancelBytes(Connection& connection);
+  void TakeSlotAndDial(Connection& connection);
+  void DialNext(Connection& connection);
+  void OnDialled(Connection& connection);
+  void OnConnected(Connection& connection);
+  void Refuse(Connection& connection, std::string_view sqlstate, std::string_view message);
+  void Discard(Connection& connection);
+
+  // after it
+  void OnReadable(Leg& from);
+  void Deliver(Leg& from, std::string_view bytes);
+  void Drain(Leg& to);
+  void Observe(const Leg& from, std::string_view bytes);
+  void AddTotals(Connection& connection);
+  void OnEndOfStream(Leg& from);
+  void OnSendFailed(Leg& to, int error);
+  void OnReset(Leg& leg);
+  void FinishDirections(Connection& connection);
+
+  void Watch(Leg& leg, uint32_t interest);
+  void WatchBoth(Connection& connection);
+  void SetDeadline(Connection& connection, int64_t deadline_ns);  // 0: none
+  void ReleaseSlot(Connection& connection);
+  void Close(Connection& connection, session::SessionEnd end);
+
+  Shared& shared_;
+  LoopTotals& totals_;
+  RingSink sink_;
+  UniqueFd epoll_;
+  Watched stop_{WatchKind::kStop};
+  std::vector<ListenerWatch> listeners_;
+  std::unique_ptr<char[]> buffer_;
+  int64_t now_ns_ = 0;           // the last reading of the clock
+  int64_t accept_again_ns_ = 0;  // not 0: out of descriptors, listeners are not watched until then
+  int64_t drain_until_ns_ = 0;
+  bool stopping_ = false;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<Connection>> closed_;  // until no event of this batch can point at them
+  std::set<std::pair<int64_t, Connection*>> deadlines_;
+};
+
+}  // namespace pgassay::relay

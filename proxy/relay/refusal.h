@@ -1,0 +1,16 @@
+// The only sentences that pgassay itself says to a client, all before login: an ErrorResponse of severity FATAL.
+// Source: PostgreSQL manual, "Error and Notice Message Fields".
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace pgassay::relay {
+
+inline constexpr std::string_view kProtocolViolation = "08P01";
+inline constexpr std::string_view kConnectionFailure = "08006";
+inline constexpr std::string_view kTooManyConnections = "53300";
+
+std::string FatalError(std::string_view sqlstate, std::string_view message);
+
+}  // namespace pgassay::relay

@@ -1,0 +1,80 @@
+#include "proxy/relay/relay.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <thread>
+
+#include "proxy/relay/event_loop.h"
+#include "proxy/relay/sockets.h"
+
+namespace pgassay::relay {
+namespace {
+
+constexpr rlim_t kDescriptorsPerConnection = 2;
+constexpr rlim_t kOtherDescriptors = 64;
+
+// Two descriptors a connection: as many as the hard limit allows. Beyond them accepting pauses, and logins get 53300.
+void RaiseDescriptorLimit(int max_connections) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = static_cast<rlim_t>(max_connections) * kDescriptorsPerConnection + kOtherDescriptors;
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+Result<std::vector<Listener>> BindListeners(const RelayOptions& options) {
+  std::vector<Listener> listeners;
+  for (const Route& route : options.routes) {
+    Result<UniqueFd> fd = Listen(route.listen);
+    if (!fd) return std::unexpected(fd.error());
+    const Address bound = ToAddress(LocalAddress(fd->get()));
+    listeners.push_back({std::move(*fd), bound});
+  }
+  return listeners;
+}
+
+Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, RelayMemory memory, int stop_fd,
+               int drain_ms) {
+  assert(memory.rings.size() == static_cast<size_t>(options.threads) && options.threads <= kMaxLoops);
+  assert(listeners.size() == options.routes.size());
+  RaiseDescriptorLimit(options.max_connections);
+  Shared shared{.routes = {},
+                .max_connections = options.max_connections,
+                .stop_fd = stop_fd,
+                .drain_ms = drain_ms,
+                .key = *memory.key,
+                .cancel_keys = {}};
+  for (size_t i = 0; i < listeners.size(); ++i) {
+    Result<std::vector<SocketAddress>> upstreams = Resolve(options.routes[i].upstream, false);
+    if (!upstreams) return std::unexpected(upstreams.error());
+    const int listen_fd = listeners[i].fd.get();
+    shared.routes.push_back({.listen_fd = listen_fd,
+                             .listen_family = LocalAddress(listen_fd).family(),
+                             .upstream_name = ToString(options.routes[i].upstream),
+                             .upstreams = std::move(*upstreams)});
+  }
+  std::vector<std::unique_ptr<EventLoop>> loops;
+  for (size_t i = 0; i < memory.rings.size(); ++i) {
+    loops.push_back(
+        std::make_unique<EventLoop>(shared, memory.rings[i], memory.totals->loops[i], memory.totals->recorder));
+    if (Result<> opened = loops.back()->Open(); !opened) return opened;
+  }
+  std::vector<std::thread> threads;
+  for (size_t i = 1; i < loops.size(); ++i) threads.emplace_back([&loop = *loops[i]] { loop.Run(); });
+  loops[0]->Run();
+  for (std::thread& thread : threads) thread.join();
+  for (const Listener& listener : listeners) {
+    if (!listener.bound.unix_path.empty()) ::unlink(listener.bound.unix_path.c_str());
+  }
+  memory.totals->relay_done.store(1, std::memory_order_release);
+  return {};
+}
+
+}  // namespace pgassay::relay

@@ -1,0 +1,78 @@
+#include "proxy/relay/ring_sink.h"
+
+#include <algorithm>
+#include <cassert>
+#include <variant>
+
+#include "proxy/relay/count.h"
+
+namespace pgassay::relay {
+namespace {
+
+constexpr size_t kTextBuckets = 1 << 14;    // 65 536 texts, 512 KiB a loop: more than an application has
+constexpr size_t kColumnBuckets = 1 << 11;  // 8 192 row descriptions
+constexpr size_t kValueBatchReserve = 4;    // value batches leave this part of the ring free
+
+}  // namespace
+
+RecentHashes::RecentHashes(size_t buckets) : hashes_(buckets * kWays), buckets_(buckets) {
+  assert((buckets & (buckets - 1)) == 0);
+}
+
+std::span<uint64_t> RecentHashes::Bucket(uint64_t hash) {
+  return std::span(hashes_).subspan((hash & (buckets_ - 1)) * kWays, kWays);
+}
+
+bool RecentHashes::Insert(uint64_t hash) {
+  const std::span<uint64_t> bucket = Bucket(hash);
+  if (std::ranges::find(bucket, hash) != bucket.end()) return false;
+  const auto empty = std::ranges::find(bucket, uint64_t{0});
+  (empty != bucket.end() ? *empty : bucket[next_victim_++ % kWays]) = hash;
+  return true;
+}
+
+void RecentHashes::Erase(uint64_t hash) { std::ranges::replace(Bucket(hash), hash, uint64_t{0}); }
+
+void RecentHashes::Clear() { std::ranges::fill(hashes_, uint64_t{0}); }
+
+RingSink::RingSink(SharedRing& ring, LoopTotals& totals, const RecorderTotals& recorder)
+    : ring_(ring),
+      totals_(totals),
+      recorder_(recorder),
+      generation_(recorder.generation.load(std::memory_order_acquire)),
+      texts_(kTextBuckets),
+      columns_(kColumnBuckets) {}
+
+bool RingSink::WantsText(uint64_t text_hash) { return texts_.Insert(text_hash); }
+bool RingSink::WantsColumns(uint64_t columns_hash) { return columns_.Insert(columns_hash); }
+
+bool RingSink::Push(std::span<const std::byte> record, size_t reserve) { return ring_.TryPush(record, {}, reserve); }
+
+void RingSink::Emit(const session::Record& record) {
+  encoded_.clear();
+  session::EncodeRecord(record, encoded_);
+  if (std::holds_alternative<session::RowBatch>(record)) {
+    if (!Push(encoded_, ring_.capacity() / kValueBatchReserve)) Count(totals_.dropped_value_batches);
+    return;
+  }
+  if (const auto* opened = std::get_if<session::SessionOpened>(&record)) {
+    open_sessions_.insert_or_assign(opened->session_id, encoded_);
+  } else if (const auto* closed = std::get_if<session::SessionClosed>(&record)) {
+    open_sessions_.erase(closed->session_id);
+  }
+  if (Push(encoded_, 0)) return;
+  Count(totals_.dropped_events);
+  if (const auto* text = std::get_if<session::StatementText>(&record)) texts_.Erase(text->text_hash);
+  if (const auto* columns = std::get_if<session::ColumnsDescribed>(&record)) columns_.Erase(columns->columns_hash);
+}
+
+void RingSink::OnNewRecorder() {
+  generation_ = recorder_.generation.load(std::memory_order_acquire);
+  texts_.Clear();
+  columns_.Clear();
+  for (const auto& [session_id, opened] : open_sessions_) {
+    if (!Push(opened, 0)) Count(totals_.dropped_events);
+  }
+}
+
+}  // namespace pgassay::relay

@@ -1,0 +1,64 @@
+// Where a loop's sessions put their records: encoded, into the loop's ring. A record that does not fit is dropped and
+// counted; value batches leave a quarter of the ring to events. Dictionary entries are offered once per recorder
+// generation: a bounded table remembers which ones went, and forgets (so that they go again) when it is full or a push
+// failed. A restarted recorder knows nothing: OnBatch() sees the new generation, and every open session is announced
+// again. Threads: one loop.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/base/shared_ring.h"
+#include "proxy/base/shared_totals.h"
+#include "proxy/session/query_event.h"
+#include "proxy/session/session.h"
+
+namespace pgassay::relay {
+
+// A set of 64-bit hashes in fixed memory; when a bucket is full an old member makes room. 0 is no member.
+class RecentHashes {
+ public:
+  explicit RecentHashes(size_t buckets);  // a power of two
+  bool Insert(uint64_t hash);             // true if it was not there
+  void Erase(uint64_t hash);
+  void Clear();
+
+ private:
+  static constexpr size_t kWays = 4;
+  std::span<uint64_t> Bucket(uint64_t hash);
+  std::vector<uint64_t> hashes_;
+  size_t buckets_;
+  size_t next_victim_ = 0;
+};
+
+class RingSink : public session::RecordSink {
+ public:
+  RingSink(SharedRing& ring, LoopTotals& totals, const RecorderTotals& recorder);
+
+  void Emit(const session::Record& record) override;
+  bool WantsText(uint64_t text_hash) override;
+  bool WantsColumns(uint64_t columns_hash) override;
+
+  // Call before each batch of readiness.
+  void OnBatch() {
+    if (recorder_.generation.load(std::memory_order_acquire) != generation_) OnNewRecorder();
+  }
+
+ private:
+  void OnNewRecorder();
+  bool Push(std::span<const std::byte> record, size_t reserve);
+
+  SharedRing& ring_;
+  LoopTotals& totals_;
+  const RecorderTotals& recorder_;
+  uint32_t generation_;
+  RecentHashes texts_;
+  RecentHashes columns_;
+  std::vector<std::byte> encoded_;
+  std::unordered_map<uint64_t, std::vector<std::byte>> open_sessions_;  // each one's SessionOpened, as it went
+};
+
+}  // namespace pgassay::relay

@@ -1,0 +1,35 @@
+#include "proxy/relay/server_refusal.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string>
+
+namespace pgassay::relay {
+namespace {
+
+constexpr size_t kHeaderBytes = 5;
+
+// "no encryption" (PostgreSQL 14 on), "SSL off" (before), "sslmode=require", "TLS", "insecure" (hosted poolers)
+constexpr std::array<std::string_view, 6> kWords = {"no encryption", "ssl off",         "sslmode",
+                                                    "tls",           "ssl is required", "insecure"};
+
+}  // namespace
+
+bool InsistsOnTls(std::string_view answer) {
+  if (answer.size() <= kHeaderBytes || answer[0] != 'E') return false;
+  std::string_view fields = answer.substr(kHeaderBytes);
+  while (!fields.empty() && fields[0] != '\0') {
+    const char type = fields[0];
+    const std::string_view value = fields.substr(1, fields.find('\0', 1) - 1);
+    if (type == 'M') {
+      std::string lower(value);
+      std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      return std::ranges::any_of(kWords, [&](std::string_view word) { return lower.find(word) != std::string::npos; });
+    }
+    fields.remove_prefix(std::min(fields.size(), value.size() + 2));
+  }
+  return false;
+}
+
+}  // namespace pgassay::relay
