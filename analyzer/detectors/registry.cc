@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <set>
 #include <string>
 #include <utility>
+
+#include "analyzer/detectors/explained.h"
 
 namespace pgassay::detectors {
 namespace {
@@ -30,25 +31,6 @@ void Absorb(Finding& into, Finding&& other) {
   into.wasted_bytes += other.wasted_bytes;
   AddMissing(into.scopes, other.scopes);
   AddMissing(into.sites, other.sites);
-}
-
-// The statements that a proven or likely N+1 has explained: they repeat because their parent has rows. A hint explains only what claims
-// no more than a hint does.
-std::vector<Finding> LeaveOutExplained(std::vector<Finding> findings) {
-  constexpr std::string_view kExplains = "n-plus-one";
-  std::set<int64_t> by_finding, by_hint;
-  for (const Finding& finding : findings) {
-    if (finding.rule != kExplains) continue;
-    std::set<int64_t>& explained = finding.confidence >= Confidence::kLikely ? by_finding : by_hint;
-    explained.insert(finding.statement.statement_id);
-    for (const FindingStep& step : finding.steps) explained.insert(step.statement.statement_id);
-  }
-  std::erase_if(findings, [&](const Finding& finding) {
-    if (finding.rule != "query-in-loop" && finding.rule != "repeated-query") return false;
-    const int64_t id = finding.statement.statement_id;
-    return by_finding.contains(id) || (by_hint.contains(id) && finding.rule == "query-in-loop");
-  });
-  return findings;
 }
 
 }  // namespace
