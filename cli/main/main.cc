@@ -1,3 +1,3 @@
-#include <cstdio>
+#include "cli/commands.h"
 
-int main() { std::puts("pgassay"); }
+int main(int argc, char** argv) { return pgassay::cli::Main(argc, argv); }
