@@ -65,6 +65,7 @@ struct Execution {
   bool completed = true;               // false: failed, lost, skipped
   bool first_execution_of_parse = true;
   bool simple_protocol = false;
+  bool rows_follow = false;            // of an SQL cursor: later FETCHes bring more rows under this execution_id
   std::span<const sql::Tag> tags;
 };
 

@@ -1,0 +1,369 @@
+#include "analyzer/lineage/unit_state.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "analyzer/lineage/order_statistics.h"
+
+namespace pgassay::lineage {
+namespace {
+
+constexpr int64_t kMillisecond = 1'000'000;
+constexpr size_t kMinPollingIntervals = 3;
+constexpr int64_t kMinPollingInterval = 200 * kMillisecond;
+
+// Children per group of `key`, and the largest such group's children and distinct values.
+template <class KeyOf>
+std::pair<uint64_t, uint64_t> LargestGroup(const std::vector<Claim>& claims, KeyOf key_of) {
+  std::unordered_map<uint32_t, std::pair<uint64_t, std::unordered_set<uint64_t>>> groups;
+  for (const Claim& claim : claims) {
+    auto& [children, values] = groups[key_of(claim)];
+    ++children;
+    values.insert(claim.value);
+  }
+  uint64_t children = 0, distinct = 0;
+  for (const auto& [parent, group] : groups) {
+    children = std::max(children, group.first);
+    distinct = std::max<uint64_t>(distinct, group.second.size());
+  }
+  return {children, distinct};
+}
+
+// Where a claim's value stands for order: in its parent's rows, or for a chain's one-row results in the rows at the chain's top.
+std::pair<uint32_t, uint32_t> Anchor(const Claim& claim, const std::vector<ParentExecution>& parents) {
+  const ParentExecution& parent = parents[claim.parent];
+  if (parent.rows == 1 && parent.ancestor != claim.parent) return {parent.ancestor, parent.ancestor_row};
+  return {claim.parent, claim.row};
+}
+
+void MeasureOrderInto(Edge& row, const std::vector<Claim>& claims, const std::vector<ParentExecution>& parents) {
+  std::map<uint32_t, std::vector<uint32_t>> rows_by_anchor;
+  std::unordered_map<uint64_t, std::unordered_set<uint32_t>> seen;
+  for (const Claim& claim : claims) {
+    const auto [anchor, anchor_row] = Anchor(claim, parents);
+    if (seen[anchor].insert(anchor_row).second) rows_by_anchor[anchor].push_back(anchor_row);
+  }
+  std::vector<std::vector<uint32_t>> groups;
+  for (auto& [anchor, rows] : rows_by_anchor) groups.push_back(std::move(rows));
+  const OrderStatistics order = MeasureOrder(groups);
+  row.order_tau = order.tau;
+  row.order_values = order.values;
+  row.order_log10_p = order.log10_p;
+}
+
+void MeasureTimesInto(Edge& row, std::vector<Claim> claims, const std::vector<ParentExecution>& parents) {
+  std::ranges::stable_sort(claims, {}, &Claim::sent_ns);
+  std::vector<int64_t> gaps, durations;
+  for (size_t i = 0; i < claims.size(); ++i) {
+    durations.push_back(claims[i].database_ns);
+    if (i == 0) continue;
+    const Claim& before = claims[i - 1];
+    int64_t gap = claims[i].sent_ns - before.done_ns;
+    // What the session spent on other statements in between is no idle time of the loop.
+    if (claims[i].session_id == before.session_id) gap -= claims[i].busy_before_ns - before.busy_before_ns - before.database_ns;
+    gaps.push_back(std::max<int64_t>(gap, 0));
+  }
+  row.gap_p90_ns = Quantile(std::move(gaps), 0.9);
+  row.child_median_ns = Quantile(std::move(durations), 0.5);
+  const Claim& first = claims.front();
+  const ParentExecution& parent = parents[first.parent];
+  int64_t delay = first.sent_ns - (parent.done_ns > 0 && parent.done_ns <= first.sent_ns ? parent.done_ns : first.parent_seen_ns);
+  if (first.session_id == parent.session_id) delay -= std::max<int64_t>(first.busy_before_ns - parent.session_busy_ns, 0);
+  row.first_child_delay_ns = std::max<int64_t>(delay, 0);
+}
+
+void CountParentsInto(Edge& row, const UnitState& unit, const std::vector<Claim>& claims, const std::vector<ParentExecution>& parents,
+                      uint32_t hashed_index) {
+  std::unordered_set<uint32_t> seen;
+  for (const Claim& claim : claims) {
+    if (!seen.insert(claim.parent).second) continue;
+    const ParentExecution& parent = parents[claim.parent];
+    ++row.parent_executions;
+    row.parent_executions_claimed += parent.claimed ? 1 : 0;
+    row.parent_rows += parent.rows;
+    row.parent_distinct += parent.distinct[hashed_index];
+  }
+  const auto total = unit.statements_by_id.find(row.parent_statement_id);
+  row.parent_executions_total = total == unit.statements_by_id.end() ? row.parent_executions : total->second.row.calls;
+  row.parent_executions_total = std::max(row.parent_executions_total, row.parent_executions);
+}
+
+void CountValuesInto(Edge& row, const std::vector<Claim>& claims) {
+  struct Group { uint64_t children = 0, multiplicity = 1; };
+  std::unordered_map<uint64_t, std::unordered_map<uint32_t, Group>> by_value;
+  for (const Claim& claim : claims) {
+    Group& group = by_value[claim.value][claim.parent];
+    ++group.children;
+    group.multiplicity = claim.multiplicity;
+  }
+  row.distinct_values = by_value.size();
+  for (const auto& [value, groups] : by_value) {
+    const bool as_often = std::ranges::all_of(groups, [](const auto& group) {
+      return group.second.children == 1 || group.second.children == group.second.multiplicity;
+    });
+    row.values_as_often += as_often ? 1 : 0;
+    row.values_hash += value * 0x9E3779B97F4A7C15ULL;
+  }
+}
+
+void MeasureContainmentInto(Edge& row, const UnitState& unit, const EdgeState& edge) {
+  const auto sink = unit.sinks.find({row.child_statement_id, row.child_comparison});
+  if (sink == unit.sinks.end()) return;
+  std::vector<const Source*> sources;
+  for (const auto& source : unit.sources) {
+    if (source->key == SourceKey{row.parent_statement_id, row.parent_position}) sources.push_back(source.get());
+  }
+  std::unordered_set<uint64_t> claimed;
+  for (const Claim& claim : edge.claims) claimed.insert(claim.value);
+  uint64_t tested = 0, contained = 0;
+  for (const auto& [value, state] : sink->second.values) {
+    const bool own = claimed.contains(value);
+    if (!own && state.related_edge != 0 && state.related_edge != edge.number) continue;
+    ++row.child_distinct_values;
+    const bool testable = own || std::ranges::all_of(sources, [v = value](const Source* s) { return s->values.Tests(v); });
+    if (!testable) continue;
+    ++tested;
+    contained += own || std::ranges::any_of(sources, [v = value](const Source* s) { return s->values.Contains(v); }) ? 1 : 0;
+  }
+  // Of a sample the share is what is known; the count is scaled to the whole.
+  row.contained_values = tested == 0 || tested == row.child_distinct_values ? contained
+                                                                            : contained * row.child_distinct_values / tested;
+  for (const Source* source : sources) row.truncated |= source->values.sampled();
+}
+
+}  // namespace
+
+int64_t Quantile(std::vector<int64_t> sample, double share) {
+  if (sample.empty()) return 0;
+  const auto at = static_cast<size_t>(share * static_cast<double>(sample.size() - 1) + 0.5);
+  std::ranges::nth_element(sample, sample.begin() + static_cast<std::ptrdiff_t>(at));
+  return sample[at];
+}
+
+Source* UnitState::FindSource(const SourceKey& key, uint64_t session_id) {
+  for (auto source = sources.rbegin(); source != sources.rend(); ++source) {
+    if ((*source)->key == key && (*source)->session_id == session_id && !(*source)->values.evicted()) return source->get();
+  }
+  return nullptr;
+}
+
+StatementState& UnitState::Statement(int64_t statement_id) {
+  StatementState& state = statements_by_id[statement_id];
+  state.row.statement_id = statement_id;
+  return state;
+}
+
+SinkState& UnitState::Sink(int64_t statement_id, int32_t comparison) { return sinks[{statement_id, comparison}]; }
+
+Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const std::vector<ParentExecution>& parents, uint64_t sink_domain) {
+  Edge row = edge.row;
+  row.unit_id = unit.row.unit_id;
+  row.sink_domain = sink_domain;
+  if (edge.claims.empty()) return row;
+  uint32_t hashed_index = 0;
+  for (const auto& source : unit.sources) {
+    if (source->key == SourceKey{row.parent_statement_id, row.parent_position}) hashed_index = source->hashed_index;
+  }
+  const auto statement = unit.statements_by_id.find(row.child_statement_id);
+  row.child_executions = statement == unit.statements_by_id.end() ? row.children : statement->second.row.calls;
+  row.untested = statement == unit.statements_by_id.end() ? 0 : statement->second.untested;
+  CountParentsInto(row, unit, edge.claims, parents, hashed_index);
+  CountValuesInto(row, edge.claims);
+  MeasureContainmentInto(row, unit, edge);
+  MeasureOrderInto(row, edge.claims, parents);
+  MeasureTimesInto(row, edge.claims, parents);
+  std::tie(row.max_children_per_parent, row.max_distinct_per_parent) =
+      LargestGroup(edge.claims, [](const Claim& claim) { return claim.parent; });
+  std::tie(row.max_children_per_ancestor, row.max_distinct_per_ancestor) =
+      LargestGroup(edge.claims, [&](const Claim& claim) { return Anchor(claim, parents).first; });
+  row.truncated |= edge.claims.size() < row.children;
+  return row;
+}
+
+UnitStatement MakeUnitStatement(const UnitState& unit, const StatementState& state) {
+  UnitStatement row = state.row;
+  row.unit_id = unit.row.unit_id;
+  row.distinct_parameters = state.parameters_by_hash.size();
+  row.unclaimed_distinct = state.unclaimed_values.size();
+  for (const auto& [value, count] : state.unclaimed_values) {
+    row.unclaimed_max_repeat = std::max<uint64_t>(row.unclaimed_max_repeat, count);
+  }
+  row.gap_p90_ns = Quantile(state.gaps, 0.9);
+  row.median_ns = Quantile(state.durations, 0.5);
+  return row;
+}
+
+Repeat MakeRepeat(const UnitState& unit, const RepeatState& state) {
+  const bool now = state.current.executions >= state.longest.executions;
+  Repeat row = now ? state.current : state.longest;
+  row.unit_id = unit.row.unit_id;
+  if (!now) return row;
+  row.gap_median_ns = Quantile(state.gaps, 0.5);
+  if (state.gaps.size() >= kMinPollingIntervals && row.gap_median_ns > kMinPollingInterval) {
+    const auto [low, high] = std::ranges::minmax(state.gaps);
+    row.regular_interval = high - low < row.gap_median_ns / 4;
+  }
+  return row;
+}
+
+namespace {
+
+void AbsorbEdges(UnitState& unit, UnitState& other, LineageSink& sink) {
+  std::unordered_map<uint32_t, uint32_t> renumbered;
+  for (auto& [key, from] : other.edges) {
+    Edge old = from.row;
+    old.unit_id = other.row.unit_id;
+    old.children = old.child_ns = 0;
+    if (other.emitted) sink.OnEdge(old);
+    const auto [at, fresh] = unit.edges.try_emplace(key, std::move(from));
+    EdgeState& into = at->second;
+    into.dirty = true;
+    if (fresh) continue;
+    renumbered[from.number] = into.number;
+    into.related |= from.related;
+    into.row.children += from.row.children;
+    into.row.same_connection += from.row.same_connection;
+    into.row.same_process += from.row.same_process;
+    into.row.same_transaction += from.row.same_transaction;
+    into.row.rejoined += from.row.rejoined;
+    into.row.from_outside += from.row.from_outside;
+    into.row.pipelined += from.row.pipelined;
+    into.row.holes += from.row.holes;
+    into.row.child_ns += from.row.child_ns;
+    into.row.child_rows += from.row.child_rows;
+    into.row.child_bytes += from.row.child_bytes;
+    into.row.first_child_no = std::min(into.row.first_child_no, from.row.first_child_no);
+    into.row.last_child_no = std::max(into.row.last_child_no, from.row.last_child_no);
+    into.row.truncated |= from.row.truncated;
+    const size_t room = kMaxKept - std::min(kMaxKept, into.claims.size());
+    into.claims.insert(into.claims.end(), from.claims.begin(),
+                       from.claims.begin() + static_cast<std::ptrdiff_t>(std::min(room, from.claims.size())));
+    std::ranges::stable_sort(into.claims, {}, &Claim::sent_ns);
+  }
+  for (auto& [key, from] : other.sinks) {
+    SinkState& into = unit.sinks[key];
+    into.column_id = from.column_id;
+    into.executions += from.executions;
+    into.unclaimed += from.unclaimed;
+    for (auto& [value, state] : from.values) {
+      if (into.values.size() >= kMaxKept && !into.values.contains(value)) continue;
+      SinkState::Value& merged = into.values[value];
+      merged.count += state.count;
+      const auto number = renumbered.find(state.related_edge);
+      if (state.related_edge != 0) merged.related_edge = number == renumbered.end() ? state.related_edge : number->second;
+    }
+  }
+}
+
+void AbsorbStatements(UnitState& unit, UnitState& other, LineageSink& sink) {
+  for (auto& [id, from] : other.statements_by_id) {
+    UnitStatement old;
+    old.unit_id = other.row.unit_id;
+    old.statement_id = id;
+    if (other.emitted) sink.OnUnitStatement(old);
+    const auto [at, fresh] = unit.statements_by_id.try_emplace(id, std::move(from));
+    StatementState& into = at->second;
+    into.dirty = true;
+    if (fresh) continue;
+    UnitStatement& row = into.row;
+    row.calls += from.row.calls;
+    row.errors += from.row.errors;
+    row.rows += from.row.rows;
+    row.bytes += from.row.bytes;
+    row.pipelined += from.row.pipelined;
+    row.batches += from.row.batches;
+    row.batch_elements += from.row.batch_elements;
+    row.unclaimed += from.row.unclaimed;
+    row.database_ns += from.row.database_ns;
+    row.first_no = std::min(row.first_no, from.row.first_no);
+    row.last_no = std::max(row.last_no, from.row.last_no);
+    into.untested += from.untested;
+    into.parameters_by_hash.merge(from.parameters_by_hash);
+    for (const auto& [value, count] : from.unclaimed_values) into.unclaimed_values[value] += count;
+    if (into.last_session == from.last_session && into.last_done_ns > 0) {
+      into.gaps.push_back(std::max<int64_t>(from.last_done_ns - into.last_done_ns, 0));
+    }
+    into.gaps.insert(into.gaps.end(), from.gaps.begin(), from.gaps.end());
+    into.durations.insert(into.durations.end(), from.durations.begin(), from.durations.end());
+    into.last_done_ns = std::max(into.last_done_ns, from.last_done_ns);
+    into.last_busy_ns = std::max(into.last_busy_ns, from.last_busy_ns);
+  }
+}
+
+void AbsorbRepeats(UnitState& unit, UnitState& other, LineageSink& sink) {
+  for (auto& [key, from] : other.repeats) {
+    if (other.emitted && from.longest.executions + from.current.executions > 1) {
+      Repeat old;
+      old.unit_id = other.row.unit_id;
+      old.statement_id = key.statement_id;
+      old.parameters_hash = key.parameters_hash;
+      sink.OnRepeat(old);
+    }
+    const auto [at, fresh] = unit.repeats.try_emplace(key, std::move(from));
+    RepeatState& into = at->second;
+    into.dirty = true;
+    if (fresh) continue;
+    const bool continues = into.result_hash == from.result_hash && unit.writes.empty() && other.writes.empty();
+    if (into.current.executions > into.longest.executions) into.longest = into.current;
+    if (continues) {
+      const Repeat before = into.current;
+      into.current = from.current;
+      into.current.executions += before.executions;
+      into.current.rows += before.rows + before.rows / std::max<uint64_t>(before.executions - 1, 1);
+      into.current.bytes += before.bytes;
+      into.current.repeat_ns += before.repeat_ns;
+      into.current.first_no = std::min(into.current.first_no, before.first_no);
+      if (from.last_sent_ns > into.last_sent_ns) into.gaps.push_back(from.last_sent_ns - into.last_sent_ns);
+      into.gaps.insert(into.gaps.end(), from.gaps.begin(), from.gaps.end());
+    } else {
+      if (from.longest.executions > into.longest.executions) into.longest = from.longest;
+      into.current = from.current;
+      into.result_hash = from.result_hash;
+      into.gaps = from.gaps;
+    }
+    into.last_sent_ns = from.last_sent_ns;
+  }
+  for (const auto& [relation, count] : other.writes) unit.writes[relation] += count;
+}
+
+}  // namespace
+
+void Absorb(UnitState& unit, UnitState& other, LineageSink& sink) {
+  AbsorbStatements(unit, other, sink);
+  AbsorbEdges(unit, other, sink);
+  AbsorbRepeats(unit, other, sink);
+  for (auto& source : other.sources) {
+    source->unit_id = unit.row.unit_id;
+    unit.sources.push_back(std::move(source));
+  }
+  unit.parents.insert(unit.parents.end(), other.parents.begin(), other.parents.end());
+  unit.deferred.insert(unit.deferred.end(), other.deferred.begin(), other.deferred.end());
+  unit.row.schema_change |= other.row.schema_change;
+  unit.row.shared_connection |= other.row.shared_connection;
+  if (unit.row.label.empty()) unit.row.label = other.row.label;
+  if (unit.row.trace_id.empty()) unit.row.trace_id = other.row.trace_id;
+  unit.row.begin_ns = std::min(unit.row.begin_ns, other.row.begin_ns);
+  unit.row.end_ns = std::max(unit.row.end_ns, other.row.end_ns);
+  unit.row.statements += other.row.statements;
+  unit.row.round_trips += other.row.round_trips;
+  unit.row.rows += other.row.rows;
+  unit.row.bytes += other.row.bytes;
+  unit.row.database_ns += other.row.database_ns;
+  unit.row.think_ns += other.row.think_ns;
+  unit.statements += other.statements;
+  unit.open_in_sessions += other.open_in_sessions;
+  unit.last_activity_ns = std::max(unit.last_activity_ns, other.last_activity_ns);
+  if (unit.row.kind == UnitKind::kTransaction && unit.transaction != other.transaction) {
+    unit.row.kind = UnitKind::kGap;
+    unit.transaction = 0;
+  }
+  unit.dirty = true;
+  const Unit row = other.row;
+  other = UnitState{};
+  other.row = row;
+  other.row.joined_to = unit.row.unit_id;
+  other.row.statements = other.row.round_trips = other.row.rows = other.row.bytes = 0;
+  other.row.database_ns = other.row.think_ns = 0;
+}
+
+}  // namespace pgassay::lineage

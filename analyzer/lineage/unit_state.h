@@ -1,0 +1,178 @@
+// A unit of work while it is alive: its sources, and the accumulators that become UnitStatement, Edge and Repeat rows.
+// A unit that joins another one gives everything it holds to it (Absorb) and keeps only its row.
+// Limits: claims and distinct values are kept up to kMaxKept each; beyond it counts stay exact and statistics speak of the first ones.
+// Threads: one owner.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "analyzer/lineage/lineage.h"
+#include "analyzer/lineage/relation_rules.h"
+#include "analyzer/lineage/value_source.h"
+
+namespace pgassay::lineage {
+
+inline constexpr size_t kMaxKept = 4096;
+inline constexpr uint32_t kNobody = UINT32_MAX;
+
+// An execution whose rows are in sources.
+struct ParentExecution {
+  int64_t execution_no = 0;
+  uint64_t session_id = 0;
+  uint64_t transaction = 0;      // number of the explicit transaction, unique over all sessions; 0: none
+  int64_t unit_id = 0;
+  int64_t statement_id = 0;
+  int64_t done_ns = 0;
+  int64_t session_busy_ns = 0;   // the session's database time so far, this execution included
+  uint64_t rows = 0;
+  bool claimed = false;
+  uint32_t ancestor = kNobody;   // of a one-row result that was claimed: the execution at the chain's top; else itself
+  uint32_t ancestor_row = 0;
+  std::array<uint32_t, session::kMaxLineageColumns> distinct{};  // per hashed column
+};
+
+struct SourceKey {
+  int64_t statement_id = 0;
+  int32_t position = 0;
+  friend auto operator<=>(const SourceKey&, const SourceKey&) = default;
+};
+
+struct Source {
+  SourceKey key;
+  int64_t unit_id = 0;
+  uint64_t session_id = 0;
+  ResultColumn column;
+  uint32_t column_id = 0;        // of its interned name
+  TypeClass type_class = TypeClass::kUnknown;
+  bool key_like = false;
+  bool outside = false;          // echoes of parameters that nobody claimed
+  uint32_t hashed_index = 0;     // into ParentExecution::distinct
+  ValueSource values;
+  size_t counted_bytes = 0;      // of the budget
+  int64_t touched_ns = 0, last_claim_ns = 0;
+  uint64_t claims = 0;
+  void* group = nullptr;         // the owner's list it stands in, and where
+  size_t group_index = 0;
+};
+
+struct EdgeKey {
+  SourceKey parent;
+  int64_t child_statement_id = 0;
+  int32_t child_comparison = 0;
+  friend auto operator<=>(const EdgeKey&, const EdgeKey&) = default;
+};
+
+struct Claim {
+  uint64_t value = 0;
+  uint32_t parent = 0;           // ParentExecution
+  uint32_t row = 0;
+  uint32_t multiplicity = 1;     // of the value in the parent's rows
+  int64_t execution_no = 0;
+  uint64_t session_id = 0;
+  int64_t sent_ns = 0, done_ns = 0, database_ns = 0;
+  int64_t busy_before_ns = 0;    // the child session's database time before it
+  int64_t parent_seen_ns = 0;    // when the value reached the client
+  uint64_t rows = 0, bytes = 0;
+  bool pipelined = false, same_connection = false, same_process = false, same_transaction = false, rejoined = false, outside = false;
+};
+
+struct EdgeState {
+  uint32_t number = 0;
+  Edge row;                      // counts are kept here as claims come
+  std::vector<Claim> claims;
+  bool related = false;
+  bool dirty = true;
+  uint64_t unclaimed_at_last_claim = 0;
+};
+
+// One slot of one child statement.
+struct SinkState {
+  struct Value {
+    uint32_t count = 0;
+    uint32_t related_edge = 0;   // the related edge that claimed it last; 0: none
+  };
+  std::unordered_map<uint64_t, Value> values;
+  uint32_t column_id = 0;
+  uint64_t executions = 0;
+  uint64_t unclaimed = 0;
+};
+
+struct StatementState {
+  UnitStatement row;
+  std::set<uint64_t> parameters_by_hash;   // the smallest 1 024
+  std::unordered_map<uint64_t, uint32_t> unclaimed_values;
+  std::vector<int64_t> gaps, durations;
+  int64_t last_done_ns = 0, last_busy_ns = 0;
+  uint64_t last_session = 0;
+  uint64_t untested = 0;
+  bool dirty = true;
+};
+
+struct RepeatKey {
+  int64_t statement_id = 0;
+  uint64_t parameters_hash = 0;
+  friend auto operator<=>(const RepeatKey&, const RepeatKey&) = default;
+};
+
+struct RepeatState {
+  Repeat longest, current;
+  uint64_t result_hash = 0;
+  uint64_t writes = 0;           // to its relations, when it was last seen
+  int64_t last_sent_ns = 0;
+  std::vector<int64_t> gaps;
+  bool dirty = false;
+};
+
+// A claim across the sub-units of one transaction: counts only if that transaction commits.
+struct DeferredClaim {
+  EdgeKey key;
+  ResultColumn column;
+  uint32_t child_type_oid = 0;
+  bool related = false;
+  Claim claim;
+};
+
+struct UnitState {
+  Unit row;
+  bool dirty = true, emitted = false;
+  uint64_t statements = 0;            // other than transaction control and settings
+  uint64_t transaction = 0;           // the one explicit transaction it is, 0: not one
+  int64_t wrapper_unit = 0;           // of a sub-unit at a savepoint: the unit its transaction began in
+  uint32_t open_in_sessions = 0;      // transactions that are open in it
+  int64_t last_activity_ns = 0;
+  std::vector<std::unique_ptr<Source>> sources;
+  std::vector<uint32_t> parents;      // ParentExecution slots it owns
+  std::unordered_map<int64_t, StatementState> statements_by_id;
+  std::map<EdgeKey, EdgeState> edges;
+  std::map<std::pair<int64_t, int32_t>, SinkState> sinks;
+  std::map<RepeatKey, RepeatState> repeats;
+  std::unordered_map<std::string, uint64_t> writes;   // by relation
+  std::vector<DeferredClaim> deferred;
+  uint64_t last_session_id = 0;
+  int64_t last_done_ns = 0;
+
+  Source* FindSource(const SourceKey& key, uint64_t session_id);
+  StatementState& Statement(int64_t statement_id);
+  SinkState& Sink(int64_t statement_id, int32_t comparison);
+};
+
+// Moves everything of `other` into `unit`; rows of `other` that were written are written once more with counts at 0.
+void Absorb(UnitState& unit, UnitState& other, LineageSink& sink);
+
+// Rows as they stand now.
+Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const std::vector<ParentExecution>& parents, uint64_t sink_domain);
+UnitStatement MakeUnitStatement(const UnitState& unit, const StatementState& state);
+Repeat MakeRepeat(const UnitState& unit, const RepeatState& state);
+// The value at `share` (0..1) of the sorted sample; 0 of an empty one.
+int64_t Quantile(std::vector<int64_t> sample, double share);
+
+}  // namespace pgassay::lineage
