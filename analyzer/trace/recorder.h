@@ -1,9 +1,13 @@
 // Writes one trace file. The only writer of a file (flock on FILE.lock); one transaction a batch: every 200 ms or 10 000 events,
 // whichever comes first, driven by the owner through Commit(). Crash-safe: WAL, synchronous=NORMAL.
-// When the disk refuses, recording pauses and the owner goes on calling; a gap row says so later.
+// When the disk refuses, recording pauses and the owner goes on calling: rollups and a bounded number of executions wait in memory;
+// what does not fit is counted, and a gap row says so later.
+// Ids: sessions and units are given as the recording knows them and become unique in the file here; statements and executions are
+// numbered here.
 // Threads: one owner. The only folder that includes sqlite3.h.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +21,7 @@ struct OpenOptions {
   std::string path;
   bool append = false;          // an existing trace is refused without it
   std::string command;          // "run" or "proxy"
+  std::string parser;           // libpg_query's grammar, for the reader; "" if not known
   uint64_t max_executions = 0;  // timeline bound; 0: keep all
 };
 
@@ -25,7 +30,7 @@ struct SessionRow {
   lineage::SessionInfo info;
   std::string client_address, upstream_address, server_version;
   uint16_t route = 0;
-};
+};  // info.database and upstream_address name the database; both "": not known
 
 struct ExecutionRow {
   int64_t execution_no = 0;     // from NextExecutionNo()
@@ -68,9 +73,10 @@ class Recorder : public lineage::LineageSink {
   void OnRepeat(const lineage::Repeat& repeat) override;
 
   bool CommitDue(int64_t now_ns) const;
-  // Errors pause recording; the same call resumes it when the disk takes writes again.
+  // An error pauses recording and is returned by each call until the disk takes writes again; that call resumes by itself.
   Result<> Commit(int64_t now_ns);
-  // The last commit: marks the recording complete if nothing was lost, checkpoints.
+  // The last commit: marks the recording complete if `complete` and nothing was lost, and leaves one plain file behind (0 readers) or
+  // one in WAL mode. Nothing may be added afterwards. Without it the recording counts as killed.
   Result<> Finish(int64_t now_ns, bool complete);
 
  private:

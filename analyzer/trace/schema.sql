@@ -1,143 +1,242 @@
 -- The trace of one or more recordings. PRAGMA application_id = 0x70676173 ("pgas"), user_version = format.
 -- Rollups are exact and permanent; `execution` is the timeline and may be cut (see `recording.timeline_from_no`).
--- No literal, parameter or result value is in here: hashes are keyed with a secret that was never stored.
--- Times: *_ns are nanoseconds on the recording's monotonic clock; recording.wall_offset_ns + t = Unix time.
+-- No literal, parameter or result value is in here: hashes are keyed with a secret that was never stored, so they compare within
+-- one recording only. Times: *_ns are nanoseconds on the recording's monotonic clock; recording.wall_offset_ns + t = Unix time.
+-- Every *_hash is 64 bits of which SQLite shows the sign. Booleans are 0 or 1.
 
-CREATE TABLE recording (          -- one run of the recorder
-  recording_id INTEGER PRIMARY KEY,
-  tool_version TEXT NOT NULL,
-  parser TEXT NOT NULL,           -- libpg_query's grammar: fingerprints compare only within one
-  command TEXT NOT NULL,          -- "run" or "proxy"
-  begin_ns INTEGER NOT NULL,
-  end_ns INTEGER,                 -- NULL: still going, or killed
-  wall_offset_ns INTEGER NOT NULL,
-  complete INTEGER NOT NULL DEFAULT 0,   -- 1: ended in order and nothing was lost
-  timeline_from_no INTEGER NOT NULL DEFAULT 0   -- executions before this one are in the rollups only
+CREATE TABLE recording (           -- one run of the recorder
+  recording_id INTEGER PRIMARY KEY,     -- in the order of time
+  tool_version TEXT NOT NULL,           -- of pgassay
+  parser TEXT NOT NULL,                 -- libpg_query's grammar: fingerprints compare only within one
+  command TEXT NOT NULL,                -- "run" or "proxy"
+  begin_ns INTEGER NOT NULL,            -- monotonic clock
+  end_ns INTEGER,                       -- NULL: still going, or killed
+  wall_offset_ns INTEGER NOT NULL,      -- Unix time minus monotonic time
+  complete INTEGER NOT NULL DEFAULT 0,  -- 1: ended in order and nothing was lost
+  last_execution_no INTEGER NOT NULL DEFAULT 0,  -- the last number given out, whether or not the timeline still has it
+  timeline_from_no INTEGER NOT NULL DEFAULT 0    -- executions before this one are in the rollups only
 );
 
-CREATE TABLE counter (            -- totals of a recording: relayed_bytes, decoded_bytes, skipped_bytes, opaque_bytes, dropped_events, …
-  recording_id INTEGER NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL,
+CREATE TABLE counter (             -- totals of a recording
+  recording_id INTEGER NOT NULL,        -- whose
+  name TEXT NOT NULL,                   -- relayed_bytes, decoded_bytes, skipped_bytes, opaque_bytes, dropped_events, …
+  value INTEGER NOT NULL,               -- the total so far
   PRIMARY KEY (recording_id, name)
 ) WITHOUT ROWID;
 
-CREATE TABLE gap (                -- a time for which the trace is incomplete, and why: recorder_restart, dropped_events, disk_full, …
-  gap_id INTEGER PRIMARY KEY, recording_id INTEGER NOT NULL,
-  from_ns INTEGER NOT NULL, to_ns INTEGER, reason TEXT NOT NULL, lost INTEGER NOT NULL DEFAULT 0
+CREATE TABLE gap (                 -- a time for which the trace is incomplete, and why
+  gap_id INTEGER PRIMARY KEY,           -- in the order of discovery
+  recording_id INTEGER NOT NULL,        -- whose
+  from_ns INTEGER NOT NULL,             -- the last moment known to be whole
+  to_ns INTEGER,                        -- whole again from here
+  reason TEXT NOT NULL,                 -- recorder_restart, dropped_events, disk_full, io_error, locked, damaged
+  lost INTEGER NOT NULL DEFAULT 0       -- executions and rollup rows that are not in the file; 0: none, or unknown after a restart
 );
 
-CREATE TABLE database (           -- OIDs are scoped by this
-  database_id INTEGER PRIMARY KEY, upstream TEXT NOT NULL, name TEXT NOT NULL,
+CREATE TABLE database (            -- OIDs are scoped by this
+  database_id INTEGER PRIMARY KEY,      -- unique in the file
+  upstream TEXT NOT NULL,               -- the server's address
+  name TEXT NOT NULL,                   -- the database's name on that server
   UNIQUE (upstream, name)
 );
 
-CREATE TABLE session (            -- one client connection
-  session_id INTEGER PRIMARY KEY, -- unique in the file
-  recording_id INTEGER NOT NULL, database_id INTEGER,
-  user_name TEXT NOT NULL, application_name TEXT NOT NULL, client_address TEXT NOT NULL, client_pid INTEGER NOT NULL,
-  server_version TEXT NOT NULL, route INTEGER NOT NULL,
-  begin_ns INTEGER NOT NULL, end_ns INTEGER, end_reason TEXT, opaque_reason TEXT,
-  relayed_bytes INTEGER NOT NULL DEFAULT 0, decoded_bytes INTEGER NOT NULL DEFAULT 0,
-  skipped_bytes INTEGER NOT NULL DEFAULT 0, opaque_bytes INTEGER NOT NULL DEFAULT 0
+CREATE TABLE session (             -- one client connection
+  session_id INTEGER PRIMARY KEY,       -- unique in the file
+  recording_id INTEGER NOT NULL,        -- whose
+  database_id INTEGER,                  -- NULL: not known
+  user_name TEXT NOT NULL,              -- of the startup message
+  application_name TEXT NOT NULL,       -- the last one set
+  client_address TEXT NOT NULL,         -- of the socket
+  client_pid INTEGER NOT NULL,          -- of a local client, 0: unknown
+  server_version TEXT NOT NULL,         -- as the server reported it
+  route INTEGER NOT NULL,               -- which listener, from 0
+  begin_ns INTEGER NOT NULL,            -- login
+  end_ns INTEGER,                       -- NULL: open, or the recorder was killed
+  end_reason TEXT,                      -- who ended it, and how
+  opaque_reason TEXT,                   -- why its bytes were no longer understood; NULL: they were
+  relayed_bytes INTEGER NOT NULL DEFAULT 0,  -- both ways = decoded + skipped + opaque
+  decoded_bytes INTEGER NOT NULL DEFAULT 0,  -- header and body understood
+  skipped_bytes INTEGER NOT NULL DEFAULT 0,  -- framed, body not entered
+  opaque_bytes INTEGER NOT NULL DEFAULT 0    -- unframed
 );
 
-CREATE TABLE statement (          -- one shape: the same query with other values
-  statement_id INTEGER PRIMARY KEY,
-  shape_hash INTEGER NOT NULL UNIQUE,
-  fingerprint TEXT,               -- libpg_query's, 16 hex digits; NULL: it could not parse this
-  sql TEXT NOT NULL,              -- redacted
-  operation TEXT NOT NULL,
-  driver INTEGER NOT NULL,        -- 1: on the system catalogues alone
-  facts TEXT NOT NULL,            -- JSON, analyzer/sql FactsToJson
-  calls INTEGER NOT NULL DEFAULT 0, errors INTEGER NOT NULL DEFAULT 0,
-  rows INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,
-  database_ns INTEGER NOT NULL DEFAULT 0, max_ns INTEGER NOT NULL DEFAULT 0,
-  pipelined INTEGER NOT NULL DEFAULT 0,
-  texts INTEGER NOT NULL DEFAULT 0,        -- distinct texts seen, up to a bound
-  histogram BLOB                  -- log-linear duration buckets, analyzer/trace/histogram.h
+CREATE TABLE statement (           -- one shape: the same query with other values
+  statement_id INTEGER PRIMARY KEY,     -- unique in the file
+  shape_hash INTEGER NOT NULL UNIQUE,   -- of the masked token stream; the same in every recording
+  fingerprint TEXT,                     -- libpg_query's, 16 hex digits; NULL: it could not parse this
+  sql TEXT NOT NULL,                    -- redacted
+  operation TEXT NOT NULL,              -- SELECT, INSERT, …
+  driver INTEGER NOT NULL,              -- 1: on the system catalogues alone
+  facts TEXT NOT NULL,                  -- JSON: relations, comparisons, joins, order, outputs
+  calls INTEGER NOT NULL DEFAULT 0,     -- executions
+  errors INTEGER NOT NULL DEFAULT 0,    -- of these: failed
+  rows INTEGER NOT NULL DEFAULT 0,      -- returned, or affected
+  bytes INTEGER NOT NULL DEFAULT 0,     -- of result messages
+  database_ns INTEGER NOT NULL DEFAULT 0,  -- sum of the executions' share of the server's time
+  max_ns INTEGER NOT NULL DEFAULT 0,    -- the longest
+  pipelined INTEGER NOT NULL DEFAULT 0, -- executions sent without waiting for the reply before
+  texts INTEGER NOT NULL DEFAULT 0,     -- distinct texts seen in one recording, counted up to 1024
+  histogram BLOB                        -- log-linear buckets of database time, analyzer/trace/histogram.h
 );
 
-CREATE TABLE statement_tag (      -- tags that a statement's text carried (allow-listed keys)
-  statement_id INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, calls INTEGER NOT NULL,
+CREATE TABLE statement_tag (       -- tags that a statement's text carried (allow-listed keys)
+  statement_id INTEGER NOT NULL,        -- whose
+  key TEXT NOT NULL,                    -- route, controller, action, job, file, …
+  value TEXT NOT NULL,                  -- as sent, decoded
+  calls INTEGER NOT NULL,               -- executions that carried it
   PRIMARY KEY (statement_id, key, value)
 ) WITHOUT ROWID;
 
-CREATE TABLE result_column (      -- statement x position; bytes and nulls over the rows that were looked into
-  statement_id INTEGER NOT NULL, position INTEGER NOT NULL,
-  name TEXT NOT NULL,             -- as described
-  relation TEXT NOT NULL,         -- "" for an expression or an unknown OID
-  attribute TEXT NOT NULL,        -- the base column's name, "" if unknown
-  table_oid INTEGER NOT NULL, attnum INTEGER NOT NULL, type_oid INTEGER NOT NULL,
-  cells INTEGER NOT NULL DEFAULT 0, nulls INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,
+CREATE TABLE result_column (       -- statement x position
+  statement_id INTEGER NOT NULL,        -- whose
+  position INTEGER NOT NULL,            -- from 0
+  name TEXT NOT NULL,                   -- as described
+  relation TEXT NOT NULL,               -- "" for an expression or an unknown OID
+  attribute TEXT NOT NULL,              -- the base column's name, "" if unknown
+  table_oid INTEGER NOT NULL,           -- 0 for an expression
+  attnum INTEGER NOT NULL,              -- 0 for an expression
+  type_oid INTEGER NOT NULL,            -- of pg_type
+  cells INTEGER NOT NULL DEFAULT 0,     -- over the rows that were looked into
+  nulls INTEGER NOT NULL DEFAULT 0,     -- of these: NULL
+  bytes INTEGER NOT NULL DEFAULT 0,     -- of their values
   PRIMARY KEY (statement_id, position)
 ) WITHOUT ROWID;
 
-CREATE TABLE relation (           -- OID to name, learned from statements on a single relation
-  database_id INTEGER NOT NULL, table_oid INTEGER NOT NULL, schema TEXT NOT NULL, name TEXT NOT NULL,
+CREATE TABLE relation (            -- OID to name, learned from statements on a single relation
+  database_id INTEGER NOT NULL,         -- where the OID holds
+  table_oid INTEGER NOT NULL,           -- of pg_class
+  schema TEXT NOT NULL,                 -- "" if never written
+  name TEXT NOT NULL,                   -- as written
   PRIMARY KEY (database_id, table_oid)
 ) WITHOUT ROWID;
 
-CREATE TABLE unit_of_work (       -- statements that belong together: a request, a test, a transaction, a job
-  unit_id INTEGER PRIMARY KEY, recording_id INTEGER NOT NULL, session_id INTEGER NOT NULL,
-  joined_to INTEGER,              -- another unit that this one belongs to
-  kind TEXT NOT NULL,             -- scope, traceparent, transaction, tag, pool, gap
-  shared_connection INTEGER NOT NULL, schema_change INTEGER NOT NULL,
-  label TEXT NOT NULL, trace_id TEXT NOT NULL,
-  begin_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,
-  statements INTEGER NOT NULL, round_trips INTEGER NOT NULL, rows INTEGER NOT NULL, bytes INTEGER NOT NULL,
-  database_ns INTEGER NOT NULL, think_ns INTEGER NOT NULL
+CREATE TABLE unit_of_work (        -- statements that belong together: a request, a test, a transaction, a job
+  unit_id INTEGER PRIMARY KEY,          -- unique in the file
+  recording_id INTEGER NOT NULL,        -- whose
+  session_id INTEGER NOT NULL,          -- that began it
+  joined_to INTEGER,                    -- another unit that this one belongs to; NULL: none
+  kind TEXT NOT NULL,                   -- scope, traceparent, transaction, tag, pool, gap
+  shared_connection INTEGER NOT NULL,   -- 1: a pooler's connection
+  schema_change INTEGER NOT NULL,       -- 1: DDL in it
+  label TEXT NOT NULL,                  -- route, controller#action, job or test; "" if none
+  trace_id TEXT NOT NULL,               -- of the traceparent; "" if none
+  begin_ns INTEGER NOT NULL,            -- the first statement was sent
+  end_ns INTEGER NOT NULL,              -- the last one was answered
+  statements INTEGER NOT NULL,          -- executions
+  round_trips INTEGER NOT NULL,         -- waits for the server
+  rows INTEGER NOT NULL,                -- returned, or affected
+  bytes INTEGER NOT NULL,               -- of result messages
+  database_ns INTEGER NOT NULL,         -- sum of the executions' share of the server's time
+  think_ns INTEGER NOT NULL             -- client time between statements
 );
+CREATE INDEX unit_joined ON unit_of_work (joined_to) WHERE joined_to IS NOT NULL;
 
-CREATE TABLE unit_statement (
-  unit_id INTEGER NOT NULL, statement_id INTEGER NOT NULL,
-  calls INTEGER NOT NULL, errors INTEGER NOT NULL, rows INTEGER NOT NULL, bytes INTEGER NOT NULL,
-  pipelined INTEGER NOT NULL, batches INTEGER NOT NULL, batch_elements INTEGER NOT NULL,
-  distinct_parameters INTEGER NOT NULL, unclaimed INTEGER NOT NULL, unclaimed_distinct INTEGER NOT NULL,
-  unclaimed_max_repeat INTEGER NOT NULL, database_ns INTEGER NOT NULL, gap_p90_ns INTEGER NOT NULL,
-  median_ns INTEGER NOT NULL, first_no INTEGER NOT NULL, last_no INTEGER NOT NULL,
+CREATE TABLE unit_statement (      -- the executions of one statement in one unit
+  unit_id INTEGER NOT NULL,             -- unit_of_work
+  statement_id INTEGER NOT NULL,        -- statement
+  calls INTEGER NOT NULL,               -- executions
+  errors INTEGER NOT NULL,              -- of these: failed
+  rows INTEGER NOT NULL,                -- returned, or affected
+  bytes INTEGER NOT NULL,               -- of result messages
+  pipelined INTEGER NOT NULL,           -- sent without waiting for the reply before
+  batches INTEGER NOT NULL,             -- executions whose sink held more than one element
+  batch_elements INTEGER NOT NULL,      -- elements in these
+  distinct_parameters INTEGER NOT NULL, -- distinct tuples of values, estimated above 1024
+  unclaimed INTEGER NOT NULL,           -- executions that have a sink and no claim at all
+  unclaimed_distinct INTEGER NOT NULL,  -- distinct sink values among them
+  unclaimed_max_repeat INTEGER NOT NULL,  -- how often the most frequent of them came
+  database_ns INTEGER NOT NULL,         -- sum of the executions' share of the server's time
+  gap_p90_ns INTEGER NOT NULL,          -- client time between executions, 90th percentile
+  median_ns INTEGER NOT NULL,           -- duration, median
+  first_no INTEGER NOT NULL,            -- first execution
+  last_no INTEGER NOT NULL,             -- last execution
   PRIMARY KEY (unit_id, statement_id)
 ) WITHOUT ROWID;
 
-CREATE TABLE lineage (            -- analyzer/lineage/lineage.h Edge, field by field
-  unit_id INTEGER NOT NULL,
-  parent_statement_id INTEGER NOT NULL, parent_position INTEGER NOT NULL,
-  parent_relation TEXT NOT NULL, parent_column TEXT NOT NULL,
-  parent_table_oid INTEGER NOT NULL, parent_attnum INTEGER NOT NULL, parent_type_oid INTEGER NOT NULL,
-  child_statement_id INTEGER NOT NULL, child_comparison INTEGER NOT NULL, child_type_oid INTEGER NOT NULL,
-  children INTEGER NOT NULL, child_executions INTEGER NOT NULL,
-  distinct_values INTEGER NOT NULL, child_distinct_values INTEGER NOT NULL, contained_values INTEGER NOT NULL,
-  parent_executions INTEGER NOT NULL, parent_executions_claimed INTEGER NOT NULL, parent_executions_total INTEGER NOT NULL,
-  max_children_per_parent INTEGER NOT NULL, max_distinct_per_parent INTEGER NOT NULL,
-  max_children_per_ancestor INTEGER NOT NULL, max_distinct_per_ancestor INTEGER NOT NULL,
-  parent_rows INTEGER NOT NULL, parent_distinct INTEGER NOT NULL,
-  values_as_often INTEGER NOT NULL, holes INTEGER NOT NULL,
-  order_tau REAL NOT NULL, order_values INTEGER NOT NULL, order_log10_p REAL NOT NULL, both_ascending INTEGER NOT NULL,
-  same_connection INTEGER NOT NULL, same_process INTEGER NOT NULL, same_transaction INTEGER NOT NULL,
-  rejoined INTEGER NOT NULL, from_outside INTEGER NOT NULL, untested INTEGER NOT NULL,
-  values_hash INTEGER NOT NULL, sink_domain INTEGER NOT NULL, pipelined INTEGER NOT NULL,
-  first_child_delay_ns INTEGER NOT NULL, gap_p90_ns INTEGER NOT NULL, child_median_ns INTEGER NOT NULL,
-  child_ns INTEGER NOT NULL, child_rows INTEGER NOT NULL, child_bytes INTEGER NOT NULL, truncated INTEGER NOT NULL,
-  first_child_no INTEGER NOT NULL, last_child_no INTEGER NOT NULL, parent_no INTEGER NOT NULL,
+CREATE TABLE lineage (             -- one unit's children of one statement and sink that one parent statement's column claimed
+  unit_id INTEGER NOT NULL,             -- unit_of_work
+  parent_statement_id INTEGER NOT NULL, -- statement whose result column carried the values
+  parent_position INTEGER NOT NULL,     -- of that column, from 0
+  parent_relation TEXT NOT NULL,        -- of that column, "" if unknown
+  parent_column TEXT NOT NULL,          -- of that column, "" if unknown
+  parent_table_oid INTEGER NOT NULL,    -- of that column, 0 for an expression
+  parent_attnum INTEGER NOT NULL,       -- of that column, 0 for an expression
+  parent_type_oid INTEGER NOT NULL,     -- of that column
+  child_statement_id INTEGER NOT NULL,  -- statement whose parameter took the values
+  child_comparison INTEGER NOT NULL,    -- index into the child's facts.comparisons
+  child_type_oid INTEGER NOT NULL,      -- of the parameter, 0: unknown
+  children INTEGER NOT NULL,            -- child executions claimed
+  child_executions INTEGER NOT NULL,    -- of that statement in the unit, claimed or not
+  distinct_values INTEGER NOT NULL,     -- among the claimed
+  child_distinct_values INTEGER NOT NULL,  -- among all, without those that another related source claimed
+  contained_values INTEGER NOT NULL,    -- of child_distinct_values: in this source, whoever claimed them
+  parent_executions INTEGER NOT NULL,   -- that claimed at least one child
+  parent_executions_claimed INTEGER NOT NULL,  -- of these: themselves children in the unit
+  parent_executions_total INTEGER NOT NULL,    -- of the parent statement in the unit
+  max_children_per_parent INTEGER NOT NULL,    -- of one parent execution
+  max_distinct_per_parent INTEGER NOT NULL,    -- their distinct values
+  max_children_per_ancestor INTEGER NOT NULL,  -- of parents that share one ancestor execution
+  max_distinct_per_ancestor INTEGER NOT NULL,  -- their distinct values
+  parent_rows INTEGER NOT NULL,         -- of the parent executions that claimed
+  parent_distinct INTEGER NOT NULL,     -- distinct values in these
+  values_as_often INTEGER NOT NULL,     -- distinct values that came once, or as often as in the parent's rows
+  holes INTEGER NOT NULL,               -- unclaimed executions between the first and the last claimed
+  order_tau REAL NOT NULL,              -- Kendall's tau of child order against parent row order
+  order_values INTEGER NOT NULL,        -- values it was taken over
+  order_log10_p REAL NOT NULL,          -- -log10 of its upper-tail p-value
+  both_ascending INTEGER NOT NULL,      -- 1: row order says nothing, ids ascend on both sides
+  same_connection INTEGER NOT NULL,     -- children on the parent's connection
+  same_process INTEGER NOT NULL,        -- children on another connection of the same client process
+  same_transaction INTEGER NOT NULL,    -- children in the explicit transaction of their parent
+  rejoined INTEGER NOT NULL,            -- children that only this claim brought into the unit
+  from_outside INTEGER NOT NULL,        -- children whose parent merely echoed a parameter that nobody claimed
+  untested INTEGER NOT NULL,            -- child executions that a sampled source could not judge
+  values_hash INTEGER NOT NULL,         -- of the set of claimed values, whatever their order
+  sink_domain INTEGER NOT NULL,         -- distinct values ever seen of the child's column, estimated
+  pipelined INTEGER NOT NULL,           -- children sent without waiting
+  first_child_delay_ns INTEGER NOT NULL,  -- from the parent's row to the first child
+  gap_p90_ns INTEGER NOT NULL,          -- client time between children, 90th percentile
+  child_median_ns INTEGER NOT NULL,     -- duration of a child, median
+  child_ns INTEGER NOT NULL,            -- database time of the claimed children
+  child_rows INTEGER NOT NULL,          -- rows of these
+  child_bytes INTEGER NOT NULL,         -- bytes of these
+  truncated INTEGER NOT NULL,           -- 1: a set of values was sampled or evicted
+  first_child_no INTEGER NOT NULL,      -- execution
+  last_child_no INTEGER NOT NULL,       -- execution
+  parent_no INTEGER NOT NULL,           -- execution
   PRIMARY KEY (unit_id, parent_statement_id, parent_position, child_statement_id, child_comparison)
 ) WITHOUT ROWID;
 
-CREATE TABLE repeat (             -- analyzer/lineage/lineage.h Repeat
-  unit_id INTEGER NOT NULL, statement_id INTEGER NOT NULL, parameters_hash INTEGER NOT NULL,
-  executions INTEGER NOT NULL, rows INTEGER NOT NULL, bytes INTEGER NOT NULL, repeat_ns INTEGER NOT NULL,
-  gap_median_ns INTEGER NOT NULL, regular_interval INTEGER NOT NULL, first_no INTEGER NOT NULL, last_no INTEGER NOT NULL,
+CREATE TABLE repeat (              -- same statement, same values, same result, no write in between, in one unit
+  unit_id INTEGER NOT NULL,             -- unit_of_work
+  statement_id INTEGER NOT NULL,        -- statement
+  parameters_hash INTEGER NOT NULL,     -- keyed, of all values
+  executions INTEGER NOT NULL,          -- identical ones, the first included
+  rows INTEGER NOT NULL,                -- of the repeats, the first not included
+  bytes INTEGER NOT NULL,               -- of the repeats
+  repeat_ns INTEGER NOT NULL,           -- database time of the repeats
+  gap_median_ns INTEGER NOT NULL,       -- time between them, median
+  regular_interval INTEGER NOT NULL,    -- 1: polling
+  first_no INTEGER NOT NULL,            -- first execution
+  last_no INTEGER NOT NULL,             -- last execution
   PRIMARY KEY (unit_id, statement_id, parameters_hash)
 ) WITHOUT ROWID;
 
-CREATE TABLE execution (          -- the timeline: one row per executed statement
-  execution_no INTEGER PRIMARY KEY,
-  session_id INTEGER NOT NULL, unit_id INTEGER NOT NULL, statement_id INTEGER NOT NULL,
-  sent_ns INTEGER NOT NULL,
-  first_ns INTEGER NOT NULL,      -- after sent_ns; -1: no reply
-  duration_ns INTEGER NOT NULL,   -- after sent_ns
-  busy_ns INTEGER NOT NULL,       -- done - busy_from: its share of the server's time
-  rows INTEGER NOT NULL, bytes INTEGER NOT NULL,
-  flags INTEGER NOT NULL,         -- analyzer/trace/execution_flags.h
-  sqlstate TEXT,                  -- NULL: no error
-  parameters_hash INTEGER NOT NULL, result_hash INTEGER NOT NULL
+CREATE TABLE execution (           -- the timeline: one row per executed statement
+  execution_no INTEGER PRIMARY KEY,     -- unique in the file, grows
+  session_id INTEGER NOT NULL,          -- session
+  unit_id INTEGER NOT NULL,             -- unit_of_work, 0: none
+  statement_id INTEGER NOT NULL,        -- statement
+  sent_ns INTEGER NOT NULL,             -- after recording.begin_ns of the session's recording
+  first_ns INTEGER NOT NULL,            -- first byte of the reply, after sent_ns; -1: no reply
+  duration_ns INTEGER NOT NULL,         -- completion, after sent_ns
+  waited_ns INTEGER NOT NULL,           -- of duration_ns: behind the execution before it; the rest is its share of the server's time
+  rows INTEGER NOT NULL,                -- returned, or affected
+  bytes INTEGER NOT NULL,               -- of result messages
+  flags INTEGER NOT NULL,               -- bits, analyzer/trace/execution_flags.h
+  sqlstate TEXT,                        -- NULL: no error
+  parameters_hash INTEGER NOT NULL,     -- keyed, of all values, low 48 bits; 0: none
+  result_hash INTEGER NOT NULL          -- keyed, of the result, low 48 bits; 0: none
 );
 
 CREATE VIEW top_statements AS
@@ -151,3 +250,17 @@ CREATE VIEW n_plus_one AS         -- every edge with three or more children, gat
   FROM lineage l JOIN statement p ON p.statement_id = l.parent_statement_id
                  JOIN statement c ON c.statement_id = l.child_statement_id
   WHERE l.children >= 3 ORDER BY l.child_ns DESC;
+
+CREATE VIEW unit_tree AS          -- every unit with the unit that it belongs to in the end
+  WITH RECURSIVE tree (unit_id, root_id) AS (
+    SELECT unit_id, unit_id FROM unit_of_work WHERE joined_to IS NULL
+    UNION ALL
+    SELECT u.unit_id, t.root_id FROM tree t JOIN unit_of_work u ON u.joined_to = t.unit_id)
+  SELECT unit_id, root_id FROM tree;
+
+CREATE VIEW slow_executions AS    -- of the timeline, in Unix time
+  SELECT e.execution_no, datetime((r.wall_offset_ns + r.begin_ns + e.sent_ns) / 1e9, 'unixepoch') AS sent_at,
+         round((e.duration_ns - e.waited_ns) / 1e6, 3) AS database_ms, e.rows, e.bytes, e.sqlstate, t.sql
+  FROM execution e JOIN session s USING (session_id) JOIN recording r USING (recording_id)
+                   JOIN statement t USING (statement_id)
+  ORDER BY e.duration_ns - e.waited_ns DESC;

@@ -1,0 +1,290 @@
+#include "analyzer/trace/trace.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "analyzer/trace/histogram.h"
+#include "analyzer/trace/lineage_tables.h"
+#include "analyzer/trace/trace_file.h"
+
+namespace pgassay::trace {
+namespace {
+
+lineage::UnitKind UnitKindFromName(std::string_view name) {
+  using enum lineage::UnitKind;
+  for (const auto kind : {kScope, kTraceparent, kTransaction, kTag, kPool}) {
+    if (lineage::UnitKindName(kind) == name) return kind;
+  }
+  return kGap;
+}
+
+uint64_t Count(const Query& query, int column) { return static_cast<uint64_t>(query.Int(column)); }
+
+uint64_t FileBytes(const std::string& path) {
+  struct stat info {};
+  return stat(path.c_str(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+}
+
+}  // namespace
+
+class Trace::State {
+ public:
+  State(std::string path, Database db) : path_(std::move(path)), db_(std::move(db)) {}
+
+  const std::string& path() const { return path_; }
+
+  // Calls read(query) for each row. Bound values come first.
+  template <class Read, class... Values>
+  Result<> ForEach(const std::string& sql, Read read, const Values&... values) const {
+    auto query = Query::Prepare(db_, sql);
+    if (!query) return Unreadable(query.error());
+    int index = 0;
+    (query->Bind(++index, values), ...);
+    for (;;) {
+      const auto row = query->Step();
+      if (!row) return Unreadable(row.error());
+      if (!*row) return {};
+      read(*query);
+    }
+  }
+
+  template <class Row, class Read, class... Values>
+  Result<std::vector<Row>> Rows(const std::string& sql, Read read, const Values&... values) const {
+    std::vector<Row> rows;
+    if (auto all = ForEach(sql, [&](const Query& query) { rows.push_back(read(query)); }, values...); !all) {
+      return std::unexpected(all.error());
+    }
+    return rows;
+  }
+
+ private:
+  Result<> Unreadable(const Error& error) const {
+    const int code = db_.LastCode() & 0xFF;
+    const bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
+    return Fail(damaged ? path_ + " is damaged: " + error.message : "cannot read trace " + path_ + ": " + error.message);
+  }
+
+  std::string path_;
+  Database db_;
+};
+
+Trace::Trace(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Trace::Trace(Trace&&) noexcept = default;
+Trace& Trace::operator=(Trace&&) noexcept = default;
+Trace::~Trace() = default;
+
+Result<Trace> Trace::Open(const std::string& path) {
+  auto db = OpenTraceToRead(path);
+  if (!db) return std::unexpected(db.error());
+  return Trace(std::make_unique<State>(path, std::move(*db)));
+}
+
+const std::string& Trace::path() const { return state_->path(); }
+
+// No row of `execution` is read: whatever the length of the timeline, this takes as long as the rollups are many.
+Result<Totals> Trace::ReadTotals() const {
+  Totals totals;
+  auto read = state_->ForEach(
+      "SELECT count(*), sum(calls), sum(rows), sum(bytes), sum(errors), sum(database_ns), sum(fingerprint IS NULL) "
+      "FROM statement",
+      [&](const Query& row) {
+        totals.statements = Count(row, 0);
+        totals.executions = Count(row, 1);
+        totals.rows = Count(row, 2);
+        totals.bytes = Count(row, 3);
+        totals.errors = Count(row, 4);
+        totals.database_ns = row.Int(5);
+        totals.unparsed_statements = Count(row, 6);
+      });
+  if (read) {
+    read = state_->ForEach("SELECT sum(joined_to IS NULL), sum(round_trips) FROM unit_of_work", [&](const Query& row) {
+      totals.units = Count(row, 0);
+      totals.round_trips = Count(row, 1);
+    });
+  }
+  if (read) {
+    read = state_->ForEach("SELECT count(*), count(opaque_reason) FROM session", [&](const Query& row) {
+      totals.sessions = Count(row, 0);
+      totals.opaque_sessions = Count(row, 1);
+    });
+  }
+  if (read) {
+    const std::pair<std::string_view, uint64_t*> counters[] = {{"relayed_bytes", &totals.relayed_bytes},
+                                                               {"decoded_bytes", &totals.decoded_bytes},
+                                                               {"skipped_bytes", &totals.skipped_bytes},
+                                                               {"opaque_bytes", &totals.opaque_bytes},
+                                                               {"dropped_events", &totals.dropped_events},
+                                                               {"dropped_value_batches", &totals.dropped_value_batches}};
+    read = state_->ForEach("SELECT name, sum(value) FROM counter GROUP BY name", [&](const Query& row) {
+      for (const auto& [name, total] : counters) {
+        if (row.Text(0) == name) *total = Count(row, 1);
+      }
+    });
+  }
+  if (read) {
+    read = state_->ForEach("SELECT count(*) FROM gap", [&](const Query& row) { totals.gaps = Count(row, 0); });
+  }
+  uint64_t whole = 0;
+  if (read) {
+    read = state_->ForEach("SELECT count(*), sum(complete = 1 AND end_ns IS NOT NULL) FROM recording", [&](const Query& row) {
+      totals.recordings = Count(row, 0);
+      whole = Count(row, 1);
+    });
+  }
+  if (!read) return std::unexpected(read.error());
+  totals.complete = totals.recordings > 0 && whole == totals.recordings && totals.gaps == 0 && totals.dropped_events == 0 &&
+                    totals.dropped_value_batches == 0;
+  totals.file_bytes = FileBytes(path()) + FileBytes(path() + "-wal");
+  return totals;
+}
+
+Result<std::vector<StatementRow>> Trace::Statements() const {
+  return state_->Rows<StatementRow>(
+      "SELECT statement_id, shape_hash, fingerprint, sql, facts, driver, calls, errors, rows, bytes, pipelined, texts, database_ns, "
+      "max_ns, histogram FROM statement ORDER BY statement_id",
+      [](const Query& row) {
+        StatementRow statement;
+        statement.statement_id = row.Int(0);
+        statement.shape_hash = Count(row, 1);
+        statement.fingerprint = row.Text(2);
+        statement.sql = row.Text(3);
+        statement.facts = sql::FactsFromJson(row.Text(4));
+        statement.driver = row.Int(5) != 0;
+        statement.calls = Count(row, 6);
+        statement.errors = Count(row, 7);
+        statement.rows = Count(row, 8);
+        statement.bytes = Count(row, 9);
+        statement.pipelined = Count(row, 10);
+        statement.texts = Count(row, 11);
+        statement.database_ns = row.Int(12);
+        statement.max_ns = row.Int(13);
+        if (const auto histogram = Histogram::Decode(row.Blob(14))) {
+          statement.p50_ns = std::min(histogram->Quantile(0.50), statement.max_ns);
+          statement.p95_ns = std::min(histogram->Quantile(0.95), statement.max_ns);
+          statement.p99_ns = std::min(histogram->Quantile(0.99), statement.max_ns);
+        }
+        return statement;
+      });
+}
+
+Result<std::vector<ColumnRow>> Trace::Columns() const {
+  return state_->Rows<ColumnRow>(
+      "SELECT statement_id, position, name, relation, attribute, table_oid, attnum, type_oid, cells, nulls, bytes FROM result_column "
+      "ORDER BY statement_id, position",
+      [](const Query& row) {
+        ColumnRow column;
+        column.statement_id = row.Int(0);
+        column.position = static_cast<int>(row.Int(1));
+        column.name = row.Text(2);
+        column.column.relation = row.Text(3);
+        column.column.column = row.Text(4);
+        column.column.table_oid = static_cast<uint32_t>(row.Int(5));
+        column.column.attnum = static_cast<int16_t>(row.Int(6));
+        column.column.type_oid = static_cast<uint32_t>(row.Int(7));
+        column.cells = Count(row, 8);
+        column.nulls = Count(row, 9);
+        column.bytes = Count(row, 10);
+        return column;
+      });
+}
+
+Result<std::vector<TagRow>> Trace::Tags() const {
+  return state_->Rows<TagRow>("SELECT statement_id, key, value, calls FROM statement_tag ORDER BY statement_id, key, value",
+                              [](const Query& row) {
+                                return TagRow{row.Int(0), std::string(row.Text(1)), std::string(row.Text(2)), Count(row, 3)};
+                              });
+}
+
+Result<std::vector<SessionSummary>> Trace::Sessions() const {
+  return state_->Rows<SessionSummary>(
+      "SELECT session_id, ifnull(database.name, ''), user_name, application_name, ifnull(opaque_reason, '') "
+      "FROM session LEFT JOIN database USING (database_id) ORDER BY session_id",
+      [](const Query& row) {
+        return SessionSummary{row.Int(0), std::string(row.Text(1)), std::string(row.Text(2)), std::string(row.Text(3)),
+                              std::string(row.Text(4))};
+      });
+}
+
+Result<std::vector<lineage::Unit>> Trace::Units() const {
+  return state_->Rows<lineage::Unit>(
+      "SELECT unit_id, joined_to, kind, shared_connection, schema_change, session_id, label, trace_id, begin_ns, end_ns, statements, "
+      "round_trips, rows, bytes, database_ns, think_ns FROM unit_of_work ORDER BY unit_id",
+      [](const Query& row) {
+        lineage::Unit unit;
+        unit.unit_id = row.Int(0);
+        unit.joined_to = row.Int(1);
+        unit.kind = UnitKindFromName(row.Text(2));
+        unit.shared_connection = row.Int(3) != 0;
+        unit.schema_change = row.Int(4) != 0;
+        unit.session_id = Count(row, 5);
+        unit.label = row.Text(6);
+        unit.trace_id = row.Text(7);
+        unit.begin_ns = row.Int(8);
+        unit.end_ns = row.Int(9);
+        unit.statements = Count(row, 10);
+        unit.round_trips = Count(row, 11);
+        unit.rows = Count(row, 12);
+        unit.bytes = Count(row, 13);
+        unit.database_ns = row.Int(14);
+        unit.think_ns = row.Int(15);
+        return unit;
+      });
+}
+
+Result<std::vector<lineage::UnitStatement>> Trace::UnitStatements() const {
+  return state_->Rows<lineage::UnitStatement>(SelectSql<UnitStatementTable, lineage::UnitStatement>(),
+                                              ReadRow<UnitStatementTable, lineage::UnitStatement>);
+}
+
+Result<std::vector<lineage::Edge>> Trace::Edges() const {
+  return state_->Rows<lineage::Edge>(SelectSql<EdgeTable, lineage::Edge>(), ReadRow<EdgeTable, lineage::Edge>);
+}
+
+Result<std::vector<lineage::Repeat>> Trace::Repeats() const {
+  return state_->Rows<lineage::Repeat>(SelectSql<RepeatTable, lineage::Repeat>(), ReadRow<RepeatTable, lineage::Repeat>);
+}
+
+Result<std::vector<GapRow>> Trace::Gaps() const {
+  return state_->Rows<GapRow>("SELECT from_ns, ifnull(to_ns, from_ns), reason, lost FROM gap ORDER BY gap_id", [](const Query& row) {
+    return GapRow{row.Int(0), row.Int(1), std::string(row.Text(2)), Count(row, 3)};
+  });
+}
+
+// The unit's rollups say between which executions to look, so the timeline needs no index on units.
+Result<std::vector<TimelineRow>> Trace::Timeline(int64_t unit_id, uint64_t limit) const {
+  return state_->Rows<TimelineRow>(
+      "WITH RECURSIVE "
+      "up (unit_id, joined_to) AS ("
+      "  SELECT unit_id, joined_to FROM unit_of_work WHERE unit_id = ?1 "
+      "  UNION SELECT u.unit_id, u.joined_to FROM up JOIN unit_of_work u ON u.unit_id = up.joined_to), "
+      "members (unit_id) AS ("
+      "  SELECT unit_id FROM up "
+      "  UNION SELECT u.unit_id FROM members m JOIN unit_of_work u ON u.joined_to = m.unit_id), "
+      "extent (first_no, last_no) AS (SELECT min(first_no), max(last_no) FROM unit_statement WHERE unit_id IN members) "
+      "SELECT e.execution_no, e.session_id, e.unit_id, e.statement_id, e.sent_ns + ifnull(r.begin_ns, 0), e.first_ns, e.duration_ns, "
+      "  e.duration_ns - e.waited_ns, e.rows, e.bytes, e.flags, e.sqlstate "
+      "FROM extent x CROSS JOIN execution e LEFT JOIN session s USING (session_id) LEFT JOIN recording r USING (recording_id) "
+      "WHERE e.execution_no BETWEEN x.first_no AND x.last_no AND e.unit_id IN members "
+      "ORDER BY e.execution_no LIMIT ?2",
+      [](const Query& row) {
+        TimelineRow execution;
+        execution.execution_no = row.Int(0);
+        execution.session_id = row.Int(1);
+        execution.unit_id = row.Int(2);
+        execution.statement_id = row.Int(3);
+        execution.sent_ns = row.Int(4);
+        execution.first_ns = row.Int(5);
+        execution.duration_ns = row.Int(6);
+        execution.busy_ns = row.Int(7);
+        execution.rows = Count(row, 8);
+        execution.bytes = Count(row, 9);
+        execution.flags = static_cast<uint32_t>(row.Int(10));
+        execution.sqlstate = row.Text(11);
+        return execution;
+      },
+      unit_id, std::min<uint64_t>(limit, INT64_MAX));
+}
+
+}  // namespace pgassay::trace
