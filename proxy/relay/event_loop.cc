@@ -18,7 +18,6 @@ namespace {
 constexpr size_t kReadBytes = 64 * 1024;
 constexpr int kEventsPerWait = 64;
 constexpr int64_t kMillisecond = 1'000'000;
-constexpr int64_t kFirstBytesLimit = 60'000 * kMillisecond;
 constexpr int64_t kLingerLimit = 5'000 * kMillisecond;  // for a client to close after we or its server did
 constexpr int64_t kAcceptPause = 100 * kMillisecond;
 constexpr int64_t kDialRetry = 10 * kMillisecond;
@@ -195,7 +194,7 @@ void EventLoop::Accept(ListenerWatch& listener) {
   connection.position = connections_.size();
   connections_.push_back(std::move(owned));
   SetRelayOptions(connection.client.fd.get(), shared_.routes[listener.route].listen_family);
-  SetDeadline(connection, now_ns_ + kFirstBytesLimit);
+  SetDeadline(connection, now_ns_ + shared_.first_bytes_limit_ns);
   OnHolding(connection);  // the first bytes are often here already
 }
 

@@ -2,7 +2,7 @@
 // of the same bytes, and only then the decoder's look at them. A side that does not take everything stops the other
 // from being read; the kernel's windows do the rest. Nothing on the hot path touches epoll_ctl, a lock or another loop.
 // Threads: Run() on one; Shared is what the loops have in common, touched at login, cancel and end only.
-// Limits: 64 KiB a read; 60 s to say the first eight bytes.
+// Limits: 64 KiB a read.
 #pragma once
 
 #include <atomic>
@@ -34,6 +34,7 @@ struct RouteSockets {
 struct Shared {
   std::vector<RouteSockets> routes;
   int max_connections;
+  int64_t first_bytes_limit_ns;
   int stop_fd;
   int drain_ms;
   const HashKey& key;

@@ -47,6 +47,7 @@ Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, Rel
   RaiseDescriptorLimit(options.max_connections);
   Shared shared{.routes = {},
                 .max_connections = options.max_connections,
+                .first_bytes_limit_ns = std::chrono::nanoseconds(options.first_bytes_limit).count(),
                 .stop_fd = stop_fd,
                 .drain_ms = drain_ms,
                 .key = *memory.key,

@@ -4,6 +4,7 @@
 // the recorder. Host names are resolved once, before anything is served.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <vector>
@@ -28,6 +29,7 @@ struct RelayOptions {
   std::vector<Route> routes;
   int threads = 1;
   int max_connections = 1000;
+  std::chrono::milliseconds first_bytes_limit{60'000};  // for a new connection to say what it wants
 };
 
 // A bound, listening socket per route; made before the fork so that errors (address in use, …) are told before anything

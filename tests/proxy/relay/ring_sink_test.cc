@@ -1,0 +1,135 @@
+#include "proxy/relay/ring_sink.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <set>
+
+namespace pgassay::relay {
+namespace {
+
+class RingSinkTest : public ::testing::Test {
+ protected:
+  static constexpr size_t kCapacity = 4096;
+
+  RingSinkTest() { recorder_.generation = 1; }
+
+  static session::SessionOpened Opened(uint64_t session_id) {
+    return {.session_id = session_id,
+            .time_ns = 5,
+            .connected_ns = 4,
+            .client_pid = 0,
+            .route = 0,
+            .replication = false,
+            .client_address = "127.0.0.1:9",
+            .upstream_address = "127.0.0.1:5432",
+            .user = "app",
+            .database = "shop",
+            .application_name = "",
+            .server_version = "15"};
+  }
+  static session::StatementText Text(uint64_t hash, std::string_view text) { return {hash, text.size(), text}; }
+  std::vector<session::Record> TakeAll() {
+    std::vector<session::Record> records;
+    for (; !consumer_.Empty(); consumer_.Pop()) records.push_back(session::DecodeRecord(consumer_.Front()));
+    return records;
+  }
+
+  alignas(64) std::array<std::byte, kCapacity + 128> memory_{};
+  SharedRing producer_ = SharedRing::Attach(memory_);
+  SharedRing consumer_ = SharedRing::Attach(memory_);
+  LoopTotals totals_{};
+  RecorderTotals recorder_{};
+};
+
+TEST_F(RingSinkTest, OffersADictionaryEntryOncePerRecorder) {
+  RingSink sink(producer_, totals_, recorder_);
+  EXPECT_TRUE(sink.WantsText(7));
+  EXPECT_FALSE(sink.WantsText(7));
+  EXPECT_TRUE(sink.WantsColumns(7));
+  EXPECT_FALSE(sink.WantsColumns(7));
+  sink.OnBatch();
+  EXPECT_FALSE(sink.WantsText(7));
+  recorder_.generation = 2;
+  sink.OnBatch();
+  EXPECT_TRUE(sink.WantsText(7));
+  EXPECT_TRUE(sink.WantsColumns(7));
+}
+
+TEST_F(RingSinkTest, AnnouncesOpenSessionsToANewRecorder) {
+  RingSink sink(producer_, totals_, recorder_);
+  for (uint64_t id = 1; id <= 3; ++id) sink.Emit(Opened(id));
+  sink.Emit(session::SessionClosed{.session_id = 2,
+                                   .time_ns = 6,
+                                   .end = {},
+                                   .opaque = {},
+                                   .relayed_frontend_bytes = 0,
+                                   .relayed_backend_bytes = 0,
+                                   .decoded_bytes = 0,
+                                   .skipped_bytes = 0,
+                                   .opaque_bytes = 0});
+  EXPECT_EQ(TakeAll().size(), 4u);
+  recorder_.generation = 2;
+  sink.OnBatch();
+  std::set<uint64_t> announced;
+  for (const session::Record& record : TakeAll()) {
+    const auto* opened = std::get_if<session::SessionOpened>(&record);
+    ASSERT_NE(opened, nullptr);
+    EXPECT_EQ(opened->user, "app");
+    EXPECT_EQ(opened->database, "shop");
+    announced.insert(opened->session_id);
+  }
+  EXPECT_EQ(announced, (std::set<uint64_t>{1, 3}));
+  sink.OnBatch();
+  EXPECT_TRUE(consumer_.Empty());
+}
+
+TEST_F(RingSinkTest, CountsWhatDoesNotFitAndOffersALostTextAgain) {
+  RingSink sink(producer_, totals_, recorder_);
+  const std::string text(1000, 'x');
+  uint64_t hash = 0;
+  while (totals_.dropped_events == 0) {
+    ++hash;
+    ASSERT_TRUE(sink.WantsText(hash));
+    sink.Emit(Text(hash, text));
+  }
+  EXPECT_GE(hash, 3u);
+  EXPECT_EQ(TakeAll().size(), hash - 1);
+  EXPECT_TRUE(sink.WantsText(hash)) << "a lost text must be sent again";
+  EXPECT_FALSE(sink.WantsText(hash - 1));
+  EXPECT_EQ(totals_.dropped_value_batches, 0u);
+}
+
+TEST_F(RingSinkTest, KeepsAQuarterOfTheRingForEvents) {
+  RingSink sink(producer_, totals_, recorder_);
+  session::RowBatch batch{};
+  const std::vector<uint32_t> column_bytes(40, 1);
+  batch.column_count = 40;
+  batch.column_bytes = column_bytes;
+  batch.column_nulls = column_bytes;
+  while (totals_.dropped_value_batches == 0) sink.Emit(batch);
+  EXPECT_GE(producer_.FreeBytes(), kCapacity / 4);
+  EXPECT_EQ(totals_.dropped_events, 0u);
+  sink.Emit(Text(1, std::string(500, 'x')));
+  EXPECT_EQ(totals_.dropped_events, 0u);
+}
+
+TEST(RecentHashes, NeverForgetsWhileItHasRoomAndIsBoundedAfter) {
+  RecentHashes few(1 << 10);
+  std::mt19937_64 random(1);
+  std::vector<uint64_t> hashes(1 << 9);
+  std::ranges::generate(hashes, [&] { return random(); });
+  for (const uint64_t hash : hashes) EXPECT_TRUE(few.Insert(hash));
+  for (const uint64_t hash : hashes) EXPECT_FALSE(few.Insert(hash));
+  few.Erase(hashes[5]);
+  EXPECT_TRUE(few.Insert(hashes[5]));
+  for (int i = 0; i < 100'000; ++i) few.Insert(random());
+  EXPECT_TRUE(few.Insert(random()));
+  few.Clear();
+  EXPECT_TRUE(few.Insert(hashes[0]));
+}
+
+}  // namespace
+}  // namespace pgassay::relay
