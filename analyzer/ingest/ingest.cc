@@ -212,6 +212,7 @@ class Ingest::State {
     execution.statement = ProfileOf(shape);
     execution.columns_hash = event.columns_hash;
     if (!continues_cursor) execution.columns = columns;
+    execution.rows_follow = resolved.cursor != nullptr;
     execution.sinks = sinks;
     execution.parameters_hash = ParametersHash(event, resolved);
     execution.result_hash = event.result_hash;
@@ -354,15 +355,12 @@ class Ingest::State {
         if (static_cast<size_t>(sink.slots[member]) >= resolved.statement->slots.size()) continue;
         lineage::SinkValue part;
         AddSlot(part, *resolved.statement, sink.slots[member], sink.any_array, parameters);
-        if (member == 0) {
+        if (sink.slots.size() == 1) {
           value = std::move(part);
           continue;
         }
-        const size_t pairs = std::min(value.hashes.size(), part.hashes.size());
-        value.hashes.resize(pairs);
-        for (size_t i = 0; i < pairs; ++i) {
-          value.hashes[i] = {CombineHashes(value.hashes[i].hash, part.hashes[i].hash), 0};
-        }
+        value.elements = std::max(value.elements, part.elements);
+        value.members.push_back(part.hashes.size() == 1 ? part.hashes[0] : ValueHash{});
       }
       value.comparison = sink.comparison;
       values.push_back(std::move(value));
