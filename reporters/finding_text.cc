@@ -14,6 +14,13 @@ using detectors::Counted;
 
 std::string FileName(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
 
+// A part of `whole` in the unit that the whole is shown in, which is said once: "44.9" of "48.2 MB".
+std::string BytesLike(uint64_t part, uint64_t whole) {
+  uint64_t unit = 1;
+  while (whole / unit >= 1000) unit *= 1000;
+  return part % unit == 0 ? FormatCount(part / unit) : fmt::format("{:.1f}", static_cast<double>(part) / static_cast<double>(unit));
+}
+
 }  // namespace
 
 std::string_view ConfidenceName(Confidence confidence) {
@@ -64,7 +71,7 @@ std::string PriceText(const Finding& finding, double round_trip_ms) {
     add(Counted(finding.executions, "execution"));
   }
   if (finding.unit_database_ns > finding.database_ns) {
-    add(fmt::format("{} of {} in the database", FormatDuration(finding.database_ns), FormatDuration(finding.unit_database_ns)));
+    add(fmt::format("{} of {}", FormatDuration(finding.database_ns), FormatDuration(finding.unit_database_ns)));
   } else {
     add(fmt::format("{} in the database", FormatDuration(finding.database_ns)));
   }
@@ -76,7 +83,7 @@ std::string PriceText(const Finding& finding, double round_trip_ms) {
   };
   add(fmt::format("{} → {}", Counted(finding.executions, "round trip"), FormatCount(left)));
   const int64_t left_ns = std::max<int64_t>(finding.database_ns - detectors::WastedNs(finding, 0), 0);
-  add(fmt::format("at {} away: {} → ~{}", FormatDuration(static_cast<int64_t>(round_trip_ms * 1e6)),
+  add(fmt::format("at {:g} ms away: {} → ~{}", round_trip_ms,
                   price(finding.database_ns, finding.executions), price(left_ns, left)));
   return text;
 }
@@ -124,9 +131,18 @@ std::string TracePathOf(const Report& report, const Finding& finding) {
 std::string AccountingText(const Report& report) {
   const trace::Totals& totals = report.totals;
   const std::string file = report.trace_paths.size() == 1 ? FileName(report.trace_paths.front()) : Counted(report.trace_paths.size(), "trace");
-  return fmt::format("relayed {} = {} decoded + {} skipped + {} opaque · {} dropped · {} {}", FormatBytes(totals.relayed_bytes),
-                     FormatBytes(totals.decoded_bytes), FormatBytes(totals.skipped_bytes), FormatBytes(totals.opaque_bytes),
-                     Counted(totals.dropped_events, "event"), file, FormatBytes(totals.file_bytes));
+  const uint64_t accounted = totals.decoded_bytes + totals.skipped_bytes + totals.opaque_bytes;
+  std::string text = fmt::format("relayed {} = {} decoded + {} skipped + {} opaque · {} dropped · {} {}", FormatBytes(totals.relayed_bytes),
+                                 BytesLike(totals.decoded_bytes, totals.relayed_bytes), BytesLike(totals.skipped_bytes, totals.relayed_bytes),
+                                 BytesLike(totals.opaque_bytes, totals.relayed_bytes), Counted(totals.dropped_events, "event"), file,
+                                 FormatBytes(totals.file_bytes));
+  if (accounted != totals.relayed_bytes) {
+    const bool less = accounted < totals.relayed_bytes;
+    text += fmt::format(" · {} {} (please report this)",
+                        FormatBytes(less ? totals.relayed_bytes - accounted : accounted - totals.relayed_bytes),
+                        less ? "unaccounted for" : "counted twice");
+  }
+  return text;
 }
 
 std::string TotalsText(const trace::Totals& totals) {

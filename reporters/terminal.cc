@@ -71,6 +71,12 @@ void WriteOne(const Report& report, const Finding& finding, size_t number, size_
   page.Blank();
 }
 
+// One line, also at 80 columns.
+std::string CleanText(const trace::Totals& totals) {
+  return fmt::format("{} · {} of work · {} in the database · nothing found", detectors::Counted(totals.executions, "query"),
+                     detectors::Counted(totals.units, "unit"), FormatDuration(totals.database_ns));
+}
+
 std::string CountsText(const Report& report, size_t shown) {
   std::array<size_t, 3> by_confidence{};
   for (const Finding& finding : report.findings) ++by_confidence[static_cast<size_t>(finding.confidence)];
@@ -84,7 +90,7 @@ std::string CountsText(const Report& report, size_t shown) {
   }
   std::string text = fmt::format("{}: {}", detectors::Counted(report.findings.size(), "finding"), parts);
   if (shown < report.findings.size()) {
-    text += fmt::format("   ({} more below the {} shown: --all)", FormatCount(report.findings.size() - shown), FormatCount(shown));
+    text += fmt::format(" · {} more below the {} shown: --all", FormatCount(report.findings.size() - shown), FormatCount(shown));
   }
   return text;
 }
@@ -94,9 +100,8 @@ std::string CountsText(const Report& report, size_t shown) {
 void WriteTerminal(const Report& report, const ReportStyle& style, std::ostream& out) {
   Page page(style, out);
   constexpr size_t kToolWidth = 10;
-  std::string totals = TotalsText(report.totals);
-  if (report.findings.empty()) totals += report.totals.executions == 0 ? "" : " · nothing found";
-  page.WriteLabelled(0, "pgassay", kToolWidth, totals);
+  const bool clean = report.findings.empty() && report.totals.executions > 0;
+  page.WriteLabelled(0, "pgassay", kToolWidth, clean ? CleanText(report.totals) : TotalsText(report.totals));
   if (!report.findings.empty()) page.Blank();
 
   const std::vector<const Finding*> shown = Shown(report.findings, style);

@@ -106,14 +106,19 @@ std::vector<std::string> Words(std::string_view text) {
   return words;
 }
 
-// The longest beginning of `text` that is at most `width` columns, at least one code point.
-size_t BytesWithin(std::string_view text, size_t width) {
+// Where to cut a word of more than `width` columns: before a dot or after a comma, bracket or slash if there is one in the second half, else
+// at the last column. At least one code point.
+size_t CutOf(std::string_view text, size_t width) {
   size_t at = 0, columns = 0;
   while (at < text.size()) {
     const auto [code, length] = CodePointAt(text, at);
     columns += WidthOf(code);
     if (columns > width && at > 0) break;
     at += length;
+  }
+  for (size_t cut = at; cut > at / 2; --cut) {
+    if (cut < text.size() && text[cut] == '.') return cut;
+    if (std::string_view(",()/").contains(text[cut - 1])) return cut;
   }
   return at;
 }
@@ -202,7 +207,7 @@ std::vector<std::string> Wrap(std::string_view text, size_t width, size_t hangin
     const size_t word_width = DisplayWidth(rest);
     if (!fresh && taken + 1 + word_width > width) next_line();
     while (taken + DisplayWidth(rest) > width && fresh) {  // longer than a line
-      const size_t cut = BytesWithin(rest, width - taken);
+      const size_t cut = CutOf(rest, width - taken);
       line += rest.substr(0, cut);
       rest.remove_prefix(cut);
       next_line();

@@ -21,6 +21,11 @@ uint64_t Times(const std::vector<TimelineStep>& steps, size_t at, size_t length)
   return times;
 }
 
+// A run much longer than the one that follows it in the cycle is a loop of its own.
+bool StandsAlone(const std::vector<TimelineStep>& runs, size_t at, size_t cycle) {
+  return at + cycle < runs.size() && runs[at].executions > 2 + 2 * runs[at + cycle].executions;
+}
+
 }  // namespace
 
 std::vector<TimelineBlock> FoldTimeline(std::span<const trace::TimelineRow> rows) {
@@ -41,6 +46,7 @@ std::vector<TimelineBlock> FoldTimeline(std::span<const trace::TimelineRow> rows
     size_t length = 1;
     uint64_t times = 1;
     for (size_t cycle = 2; cycle <= kLongestCycle; ++cycle) {
+      if (StandsAlone(runs, at, cycle)) continue;
       const uint64_t found = Times(runs, at, cycle);
       if (found >= kFewestTimes && found * cycle > times * length) {
         length = cycle;

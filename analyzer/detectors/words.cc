@@ -8,8 +8,12 @@
 namespace pgassay::detectors {
 namespace {
 
-// Three significant digits at most, never more than one after the point: "4.2", "61", "999".
-std::string Short(double number) { return number < 9.95 ? fmt::format("{:.1f}", number) : fmt::format("{:.0f}", number); }
+// One digit after the point below `limit`, and none that says nothing: "4.2", "4", "61".
+std::string Short(double number, double limit) {
+  std::string digits = fmt::format("{:.{}f}", number, number < limit ? 1 : 0);
+  if (digits.ends_with(".0")) digits.resize(digits.size() - 2);
+  return digits;
+}
 
 }  // namespace
 
@@ -28,10 +32,11 @@ std::string Counted(uint64_t count, std::string_view singular) {
 std::string Duration(int64_t ns) {
   if (ns < 0) return "-" + Duration(-ns);
   const auto time = static_cast<double>(ns);
+  if (ns == 0) return "0 ms";
   if (ns < 1000) return fmt::format("{} ns", ns);
   if (time < 999.5e3) return fmt::format("{:.0f} us", time / 1e3);
-  if (time < 999.5e6) return Short(time / 1e6) + " ms";
-  if (time < 119.5e9) return Short(time / 1e9) + " s";
+  if (time < 999.5e6) return Short(time / 1e6, 9.95) + " ms";
+  if (time < 119.5e9) return Short(time / 1e9, 9.95) + " s";
   const auto seconds = static_cast<uint64_t>(std::llround(time / 1e9));
   if (seconds < 7200) return fmt::format("{} min {} s", seconds / 60, seconds % 60);
   return fmt::format("{} h {} min", seconds / 3600, seconds / 60 % 60);
@@ -43,7 +48,7 @@ std::string Bytes(uint64_t bytes) {
   auto amount = static_cast<double>(bytes) / 1e3;
   size_t unit = 0;
   for (; amount >= 999.5 && unit + 1 < kUnits.size(); ++unit) amount /= 1e3;
-  return fmt::format("{:.{}f} {}", amount, amount < 99.95 ? 1 : 0, kUnits[unit]);
+  return fmt::format("{} {}", Short(amount, 99.95), kUnits[unit]);
 }
 
 std::string Percent(double share) {
