@@ -429,6 +429,19 @@ TypeClass TypeClassOf(uint32_t type_oid) {
 
 uint64_t HashBytes(const HashKey& key, std::string_view bytes) { return Hash(key, bytes.data(), bytes.size()); }
 
+struct BytesHasher::State {
+  XXH3_state_t xxh3;
+};
+
+BytesHasher::BytesHasher(const HashKey& key) : state_(std::make_unique<State>()) {
+  XXH3_64bits_reset_withSecret(&state_->xxh3, key.secret.data(), key.secret.size());
+}
+BytesHasher::~BytesHasher() = default;
+
+void BytesHasher::Add(std::string_view bytes) { XXH3_64bits_update(&state_->xxh3, bytes.data(), bytes.size()); }
+
+uint64_t BytesHasher::Finish() const { return NeverZero(XXH3_64bits_digest(&state_->xxh3)); }
+
 ValueHash HashTextValue(const HashKey& key, uint32_t type_oid, std::string_view text) {
   switch (TypeClassOf(type_oid)) {
     case TypeClass::kInteger: {

@@ -16,6 +16,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 namespace pgassay {
@@ -44,6 +45,19 @@ inline uint64_t CombineHashes(uint64_t first, uint64_t second) {
 
 // Any bytes, keyed: for result hashes and rows.
 uint64_t HashBytes(const HashKey& key, std::string_view bytes);
+// The same hash of bytes that come in pieces; costs an allocation, so whole values take HashBytes.
+class BytesHasher {
+ public:
+  explicit BytesHasher(const HashKey& key);  // `key` must outlive it
+  ~BytesHasher();
+  void Add(std::string_view bytes);
+  uint64_t Finish() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 // A value in the text format (format code 0, or a literal's content without its quotes).
 ValueHash HashTextValue(const HashKey& key, uint32_t type_oid, std::string_view text);
 // A value in the binary format (format code 1). Malformed lengths give hash 0.

@@ -1,11 +1,11 @@
 // One connection's protocol state, pure: bytes and times in, records out. Knows no socket, no SQL grammar, no clock.
 // Source: PostgreSQL manual, Frontend/Backend Protocol (3.0 and 3.2); the table of replies is in pending_requests.h.
 //
-// The owner calls OnFrontend with client bytes *before* writing them to the server, OnBackend with server bytes after they
-// were sent to the client: a reply is never seen before its request. Any split of the same bytes gives the same records (times aside).
-// Once opaque, a session stays so and its calls only count. decoded + skipped + opaque = all bytes passed in, at every moment.
-// Memory: bounded (65 536 tokens, 10 000 names), small when idle; nothing is allocated by a declared length.
-// Threads: none of its own; one owner.
+// The owner sends bytes on first and shows them here after, both ways: OnFrontend for client bytes, OnBackend for
+// server bytes. One thread does both, so a reply, which is read later, is never seen before its request. Any split of
+// the same bytes gives the same records (times aside). Once opaque, a session stays so and its calls only count.
+// decoded + skipped + opaque = all bytes passed in, at every moment. Memory: bounded (65 536 tokens, 10 000 names),
+// small when idle; nothing is allocated by a declared length. Threads: none of its own; one owner.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,24 @@
 
 namespace pgassay::session {
 
-// Where records go. One per relay loop; shared by its sessions. Implemented over a ring in relay/, over a vector in tests.
+// Where records go. One per relay loop; shared by its sessions. Implemented over a ring in relay/, over a vector in
+// tests. Carries the scratch memory that its sessions share, so it must outlive them.
+class Scratch;
 class RecordSink {
  public:
-  virtual ~RecordSink() = default;
+  RecordSink();
+  RecordSink(const RecordSink&) = delete;
+  RecordSink& operator=(const RecordSink&) = delete;
+  virtual ~RecordSink();
   virtual void Emit(const Record& record) = 0;
   // True the first time a dictionary hash is offered in this recorder generation; then the caller emits the entry.
   virtual bool WantsText(uint64_t text_hash) = 0;
   virtual bool WantsColumns(uint64_t columns_hash) = 0;
+
+  Scratch& scratch() { return *scratch_; }  // for Session alone
+
+ private:
+  std::unique_ptr<Scratch> scratch_;
 };
 
 struct SessionIdentity {
@@ -42,6 +52,8 @@ struct ByteCounts {
 
 class Session {
  public:
+  class State;  // state.h
+
   Session(SessionIdentity identity, const HashKey& key, RecordSink& sink);
   ~Session();
   Session(const Session&) = delete;
@@ -57,10 +69,9 @@ class Session {
   bool logged_in() const;
   uint64_t queries() const;
   // BackendKeyData once seen: (process id, secret key); empty key before. For cancel requests.
-  std::string_view cancel_key() const;   // the 4-byte process id followed by the key, as a CancelRequest repeats them
+  std::string_view cancel_key() const;  // the 4-byte process id followed by the key, as a CancelRequest repeats them
 
  private:
-  class State;
   std::unique_ptr<State> state_;
 };
 

@@ -78,6 +78,9 @@ class FrameReader {
     return given_up;
   }
 
+  // The same for a frame that has begun and not ended; nothing otherwise.
+  uint64_t AbandonUnfinished() { return in_body_ || header_length_ != 0 ? Abandon() : 0; }
+
   uint64_t decoded() const { return decoded_; }
   uint64_t skipped() const { return skipped_; }
 

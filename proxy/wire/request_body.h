@@ -106,6 +106,34 @@ class BindReader {
 
   template <class Handler>
   bool Feed(std::string_view piece, Handler& handler) {
+    const bool in_values = step_ >= Step::kFormatCount && step_ < Step::kResultCount;
+    values_ = in_values ? piece.data() : nullptr;
+    const char* const end = piece.data() + piece.size();
+    const bool read = Steps(piece, handler);
+    if (values_ != nullptr && values_ != end) handler.OnRawValues({values_, static_cast<size_t>(end - values_)}, false);
+    return read;
+  }
+  bool Complete() const { return step_ == Step::kEnd; }
+
+ private:
+  enum class Step : uint8_t {
+    kPortal,
+    kStatement,
+    kFormatCount,
+    kFormat,
+    kParameterCount,
+    kLength,
+    kValue,
+    kLongHead,
+    kLongRest,
+    kPassedOver,
+    kResultCount,
+    kResultFormat,
+    kEnd
+  };
+
+  template <class Handler>
+  bool Steps(std::string_view& piece, Handler& handler) {
     // The last fields may be empty of bytes (an empty value), so steps go on without input until one of them wants
     // some.
     while (true) {
@@ -121,6 +149,7 @@ class BindReader {
           std::string_view name;
           if (!pieces_.TakeString(piece, kMaxNameBytes, name)) return true;
           handler.OnStatement(name);
+          values_ = piece.data();
           step_ = Step::kFormatCount;
           break;
         }
@@ -175,6 +204,10 @@ class BindReader {
           break;
         }
         case Step::kResultCount:
+          if (values_ != nullptr) {
+            handler.OnRawValues({values_, static_cast<size_t>(piece.data() - values_)}, true);
+            values_ = nullptr;
+          }
           if (!pieces_.TakeUint16(piece, format_count_)) return true;
           index_ = 0;
           step_ = format_count_ == 0 ? Step::kEnd : Step::kResultFormat;
@@ -192,25 +225,6 @@ class BindReader {
       }
     }
   }
-  bool Complete() const { return step_ == Step::kEnd; }
-
- private:
-  enum class Step : uint8_t {
-    kPortal,
-    kStatement,
-    kFormatCount,
-    kFormat,
-    kParameterCount,
-    kLength,
-    kValue,
-    kLongHead,
-    kLongRest,
-    kPassedOver,
-    kResultCount,
-    kResultFormat,
-    kEnd
-  };
-
   template <class Handler>
   bool TakeLength(std::string_view& piece, Handler& handler) {
     uint32_t length = 0;
@@ -241,6 +255,7 @@ class BindReader {
 
   Pieces pieces_;
   BoundValue value_;
+  const char* values_ = nullptr;  // where the format codes and values begin in the piece at hand
   uint32_t max_value_bytes_, max_parameters_;
   uint32_t left_ = 0;
   uint16_t format_count_ = 0, parameter_count_ = 0, index_ = 0;

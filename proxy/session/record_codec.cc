@@ -1,0 +1,281 @@
+// Records as bytes for a ring between two processes of one build: the index of the kind, then the fields in their order, each
+// trivially copyable one as it lies in memory, strings with their length, arrays aligned to their elements.
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "proxy/session/query_event.h"
+
+namespace pgassay::session {
+namespace {
+
+class Writer {
+ public:
+  explicit Writer(std::vector<std::byte>& out) : out_(out) { out_.clear(); }
+
+  template <class T>
+    requires std::is_trivially_copyable_v<T> && (!std::is_same_v<T, std::string_view>)
+  void Field(const T& value) {
+    Append(&value, sizeof value);
+  }
+  void Field(std::string_view text) {
+    Field(static_cast<uint32_t>(text.size()));
+    Append(text.data(), text.size());
+  }
+  template <class T>
+  void Field(std::span<const T> values) {
+    Field(static_cast<uint32_t>(values.size()));
+    if (values.empty()) return;
+    out_.resize((out_.size() + alignof(T) - 1) / alignof(T) * alignof(T));
+    Append(values.data(), values.size_bytes());
+  }
+
+ private:
+  void Append(const void* bytes, size_t length) {
+    if (length == 0) return;
+    const size_t at = out_.size();
+    out_.resize(at + length);
+    std::memcpy(out_.data() + at, bytes, length);
+  }
+  std::vector<std::byte>& out_;
+};
+
+class Reader {
+ public:
+  explicit Reader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+
+  template <class T>
+    requires std::is_trivially_copyable_v<T> && (!std::is_same_v<T, std::string_view>)
+  void Field(T& value) {
+    std::memcpy(&value, bytes_.data() + at_, sizeof value);
+    at_ += sizeof value;
+  }
+  void Field(std::string_view& text) {
+    uint32_t length = 0;
+    Field(length);
+    text = {reinterpret_cast<const char*>(bytes_.data() + at_), length};
+    at_ += length;
+  }
+  template <class T>
+  void Field(std::span<const T>& values) {
+    uint32_t count = 0;
+    Field(count);
+    values = {};
+    if (count == 0) return;
+    at_ = (at_ + alignof(T) - 1) / alignof(T) * alignof(T);
+    values = {reinterpret_cast<const T*>(bytes_.data() + at_), count};
+    at_ += count * sizeof(T);
+  }
+
+ private:
+  std::span<const std::byte> bytes_;
+  size_t at_ = 0;
+};
+
+// The fields of each record, once for both directions.
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, SessionOpened>
+{
+  stream.Field(r.session_id);
+  stream.Field(r.time_ns);
+  stream.Field(r.connected_ns);
+  stream.Field(r.client_pid);
+  stream.Field(r.route);
+  stream.Field(r.replication);
+  stream.Field(r.client_address);
+  stream.Field(r.upstream_address);
+  stream.Field(r.user);
+  stream.Field(r.database);
+  stream.Field(r.application_name);
+  stream.Field(r.server_version);
+}
+
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, SessionClosed>
+{
+  stream.Field(r);
+}
+
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, StatementText>
+{
+  stream.Field(r.text_hash);
+  stream.Field(r.full_length);
+  stream.Field(r.text);
+}
+
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, Column>
+{
+  stream.Field(r.name);
+  stream.Field(r.table_oid);
+  stream.Field(r.attnum);
+  stream.Field(r.type_oid);
+  stream.Field(r.type_size);
+  stream.Field(r.type_modifier);
+}
+
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, StatementPrepared>
+{
+  stream.Field(r.session_id);
+  stream.Field(r.time_ns);
+  stream.Field(r.text_hash);
+  stream.Field(r.name);
+}
+
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, StatementClosed>
+{
+  stream.Field(r.session_id);
+  stream.Field(r.time_ns);
+  stream.Field(r.name);
+}
+
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, SettingChanged>
+{
+  stream.Field(r.session_id);
+  stream.Field(r.time_ns);
+  stream.Field(r.name);
+  stream.Field(r.value);
+}
+
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, ParameterHash>
+{
+  stream.Field(r.type_oid);
+  stream.Field(r.null);
+  stream.Field(r.hashed);
+  stream.Field(r.array_length);
+  stream.Field(r.hashes);
+  stream.Field(r.alternates);
+}
+
+// Lists of records: their count, then each.
+template <class T>
+void List(Writer& writer, const std::vector<T>& list) {
+  writer.Field(static_cast<uint32_t>(list.size()));
+  for (const T& element : list) Fields(writer, element);
+}
+template <class T>
+void List(Reader& reader, std::vector<T>& list) {
+  uint32_t count = 0;
+  reader.Field(count);
+  list.resize(count);
+  for (T& element : list) Fields(reader, element);
+}
+
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, ColumnsDescribed>
+{
+  stream.Field(r.columns_hash);
+  List(stream, r.columns);
+}
+
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, RowBatch>
+{
+  stream.Field(r.session_id);
+  stream.Field(r.execution_id);
+  stream.Field(r.time_ns);
+  stream.Field(r.text_hash);
+  stream.Field(r.statement_index);
+  stream.Field(r.statement_name);
+  stream.Field(r.columns_hash);
+  stream.Field(r.first_row);
+  stream.Field(r.row_count);
+  stream.Field(r.column_count);
+  stream.Field(r.hashed_columns);
+  stream.Field(r.hashes);
+  stream.Field(r.column_bytes);
+  stream.Field(r.column_nulls);
+}
+
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, QueryEvent>
+{
+  stream.Field(r.session_id);
+  stream.Field(r.execution_id);
+  stream.Field(r.time_ns);
+  stream.Field(r.sent_ns);
+  stream.Field(r.first_ns);
+  stream.Field(r.done_ns);
+  stream.Field(r.busy_from_ns);
+  stream.Field(r.ready_before_ns);
+  stream.Field(r.text_hash);
+  stream.Field(r.columns_hash);
+  stream.Field(r.parameters_hash);
+  stream.Field(r.result_hash);
+  stream.Field(r.rows);
+  stream.Field(r.affected_rows);
+  stream.Field(r.request_bytes);
+  stream.Field(r.result_bytes);
+  stream.Field(r.statement_index);
+  stream.Field(r.fetches);
+  stream.Field(r.protocol);
+  stream.Field(r.outcome);
+  stream.Field(r.copy);
+  stream.Field(r.transaction_before);
+  stream.Field(r.pipelined);
+  stream.Field(r.first_execution_of_parse);
+  stream.Field(r.rows_truncated);
+  stream.Field(r.parameter_count);
+  stream.Field(r.sqlstate);
+  stream.Field(r.command_tag);
+  stream.Field(r.statement_name);
+  List(stream, r.parameters);
+}
+
+template <size_t... kIndex>
+Record Decode(Reader& reader, size_t kind, std::index_sequence<kIndex...>) {
+  Record record;
+  const auto decode_as = [&]<size_t kI>() {
+    if (kI != kind) return;
+    auto value = std::variant_alternative_t<kI, Record>{};
+    Fields(reader, value);
+    record = std::move(value);
+  };
+  (decode_as.template operator()<kIndex>(), ...);
+  return record;
+}
+
+}  // namespace
+
+void EncodeRecord(const Record& record, std::vector<std::byte>& out) {
+  Writer writer(out);
+  writer.Field(static_cast<uint64_t>(record.index()));
+  std::visit([&](const auto& value) { Fields(writer, value); }, record);
+}
+
+Record DecodeRecord(std::span<const std::byte> bytes) {
+  Reader reader(bytes);
+  uint64_t kind = 0;
+  reader.Field(kind);
+  return Decode(reader, kind, std::make_index_sequence<std::variant_size_v<Record>>());
+}
+
+int64_t RecordTimeNs(const Record& record) {
+  return std::visit(
+      [](const auto& value) -> int64_t {
+        if constexpr (requires { value.time_ns; }) {
+          return value.time_ns;
+        } else {
+          return 0;
+        }
+      },
+      record);
+}
+
+}  // namespace pgassay::session
