@@ -29,10 +29,9 @@ std::vector<char*> Pointers(std::vector<std::string>& texts) {
   return pointers;
 }
 
-[[noreturn]] void Execute(const std::string& program, char** arguments, char** environment, const ProcessState& state, int failure_fd) {
+[[noreturn]] void Execute(const std::string& program, char** arguments, char** environment, const sigset_t& mask, int failure_fd) {
   ::signal(SIGPIPE, SIG_DFL);
-  ::setrlimit(RLIMIT_CORE, &state.core);
-  ::sigprocmask(SIG_SETMASK, &state.mask, nullptr);
+  ::sigprocmask(SIG_SETMASK, &mask, nullptr);
   ::execve(program.c_str(), arguments, environment);
   const int error = errno;
   static_cast<void>(!::write(failure_fd, &error, sizeof error));
@@ -41,11 +40,10 @@ std::vector<char*> Pointers(std::vector<std::string>& texts) {
 
 }  // namespace
 
-ProcessState ProcessState::Current() {
-  ProcessState state{};
-  ::sigprocmask(SIG_SETMASK, nullptr, &state.mask);
-  ::getrlimit(RLIMIT_CORE, &state.core);
-  return state;
+sigset_t CurrentSignalMask() {
+  sigset_t mask;
+  ::sigprocmask(SIG_SETMASK, nullptr, &mask);
+  return mask;
 }
 
 Result<std::string> FindProgram(const std::string& name, const Environment& environment) {
@@ -66,7 +64,7 @@ Result<std::string> FindProgram(const std::string& name, const Environment& envi
 }
 
 Result<pid_t> StartChild(const std::string& program, const std::vector<std::string>& arguments, const Environment& environment,
-                         const ProcessState& state) {
+                         const sigset_t& mask) {
   std::vector<std::string> argument_texts = arguments;
   std::vector<std::string> environment_texts;
   for (const auto& [name, value] : environment.variables()) environment_texts.push_back(name + "=" + value);
@@ -78,7 +76,7 @@ Result<pid_t> StartChild(const std::string& program, const std::vector<std::stri
   UniqueFd write_end(ends[1]);
   const pid_t pid = ::fork();
   if (pid < 0) return Fail(fmt::format("cannot run {}: {}", arguments.front(), std::strerror(errno)));
-  if (pid == 0) Execute(program, argument_pointers.data(), environment_pointers.data(), state, write_end.get());
+  if (pid == 0) Execute(program, argument_pointers.data(), environment_pointers.data(), mask, write_end.get());
   write_end.Reset();
   int error = 0;
   if (::read(read_end.get(), &error, sizeof error) == static_cast<ssize_t>(sizeof error)) {

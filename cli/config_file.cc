@@ -74,7 +74,9 @@ Result<> ReadRules(const toml::node& node, const std::string& path, detectors::R
     if (detector == nullptr) {
       std::vector<std::string_view> known;
       for (const detectors::Detector& each : detectors::AllDetectors()) known.push_back(each.info->id);
-      return Fail(fmt::format("{}: unknown rule {}{}", At(path, entry), id.str(), DidYouMean(id.str(), known)));
+      std::string hint = DidYouMean(id.str(), known);
+      if (hint.empty()) hint = " (pgassay rules lists them)";
+      return Fail(fmt::format("{}: unknown rule {}{}", At(path, entry), id.str(), hint));
     }
     const auto* options = entry.as_table();
     if (options == nullptr) return Fail(fmt::format("{}: rules.{} is no table", At(path, entry), id.str()));

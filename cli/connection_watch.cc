@@ -1,18 +1,20 @@
 #include "cli/connection_watch.h"
 
-#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <optional>
+#include <span>
 #include <sstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace pgassay::cli {
 
@@ -33,6 +35,14 @@ bool ParseInteger(std::string_view text, Integer& value, int base = 10) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+// As RFC 5952 writes it, but for the zeros that it shortens: only ::1 is told often enough to matter.
+std::string V6Name(const std::array<unsigned char, 16>& bytes) {
+  std::vector<std::string> groups;
+  for (size_t i = 0; i < bytes.size(); i += 2) groups.push_back(fmt::format("{:x}", bytes[i] * 256 + bytes[i + 1]));
+  const std::string name = fmt::format("{}", fmt::join(groups, ":"));
+  return name == "0:0:0:0:0:0:0:1" ? "::1" : name;
+}
+
 // "0100007F:1538": the address as 32-bit words of the machine's byte order, the port as a number.
 std::optional<std::pair<std::string, uint16_t>> ParseEnd(std::string_view text) {
   const size_t colon = text.find(':');
@@ -43,14 +53,13 @@ std::optional<std::pair<std::string, uint16_t>> ParseEnd(std::string_view text) 
     if (!ParseInteger(text.substr(i * 8, 8), words[i], 16)) return std::nullopt;
   }
   if (!ParseInteger(text.substr(colon + 1), port, 16)) return std::nullopt;
-  std::array<char, INET6_ADDRSTRLEN> name{};
-  const bool v4_in_v6 = colon == 32 && words[0] == 0 && words[1] == 0 && words[2] == htonl(0xffff);
-  if (colon == 8 || v4_in_v6) {
-    ::inet_ntop(AF_INET, v4_in_v6 ? &words[3] : words.data(), name.data(), name.size());
-    return std::pair{std::string(name.data()), port};
-  }
-  ::inet_ntop(AF_INET6, words.data(), name.data(), name.size());
-  return std::pair{fmt::format("[{}]", name.data()), port};
+  std::array<unsigned char, 16> bytes{};
+  std::memcpy(bytes.data(), words.data(), bytes.size());
+  const bool v4_in_v6 = colon == 32 && std::ranges::all_of(std::span(bytes).first(10), [](unsigned char b) { return b == 0; }) &&
+                        bytes[10] == 0xff && bytes[11] == 0xff;
+  if (colon == 8) return std::pair{fmt::format("{}", fmt::join(std::span(bytes).first(4), ".")), port};
+  if (v4_in_v6) return std::pair{fmt::format("{}", fmt::join(std::span(bytes).last(4), ".")), port};
+  return std::pair{fmt::format("[{}]", V6Name(bytes)), port};
 }
 
 std::vector<pid_t> Tree(pid_t root) {

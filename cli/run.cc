@@ -1,6 +1,5 @@
 // `run`: plan the addresses, start the recording, run CMD through it, report.
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -147,9 +146,7 @@ std::vector<uint16_t> Ports(const std::vector<relay::Address>& addresses) {
 }
 
 int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const std::string& program, const FindingsOutput& output) {
-  const ProcessState before = ProcessState::Current();
-  const rlimit no_core{.rlim_cur = 0, .rlim_max = before.core.rlim_max};   // SQL may be in memory
-  ::setrlimit(RLIMIT_CORE, &no_core);
+  const sigset_t mask = CurrentSignalMask();
   auto signals = Signals::Block();
   if (!signals) return Trouble(signals.error().message);
   const SupervisorOptions options = OptionsFor(plan, invocation);
@@ -157,7 +154,7 @@ int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const std
   if (!supervisor) return Trouble(supervisor.error().message);
   SayWhatIsRecorded(plan, options);
   const std::vector<uint16_t> ports = Ports(supervisor->bound());
-  const auto child = StartChild(program, invocation.child, ThroughPorts(invocation.environment, plan, ports), before);
+  const auto child = StartChild(program, invocation.child, ThroughPorts(invocation.environment, plan, ports), mask);
   if (!child) {
     static_cast<void>(supervisor->Stop());
     return Trouble(child.error().message);
