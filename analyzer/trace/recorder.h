@@ -21,8 +21,8 @@ struct OpenOptions {
   std::string path;
   bool append = false;          // an existing trace is refused without it
   std::string command;          // "run" or "proxy"
-  std::string parser;           // libpg_query's grammar, for the reader; "" if not known
   uint64_t max_executions = 0;  // timeline bound; 0: keep all
+  std::string parser = {};      // libpg_query's grammar, for the reader; "" if not known
 };
 
 struct SessionRow {
