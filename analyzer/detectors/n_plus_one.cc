@@ -1,0 +1,293 @@
+// Rule n-plus-one: one query per row of an earlier result, proven by where each value came from.
+//
+//   SELECT id, email FROM users LIMIT 50        rows 1 … 50 reach the client,
+//   SELECT * FROM orders WHERE user_id = $1     and each $1 is users.id of the next row
+//   SELECT * FROM orders WHERE user_id = $1
+//
+// Reads Edge: which column fed which slot, in which order, how completely. Gates first, then a confidence (n_plus_one_score.h). Edges of one
+// relation are one finding over all units; edges below another one (chains, trees) are its steps, under the outermost edge's id.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "analyzer/detectors/finding_id.h"
+#include "analyzer/detectors/n_plus_one_score.h"
+#include "analyzer/detectors/n_plus_one_text.h"
+#include "analyzer/detectors/occurrences.h"
+#include "analyzer/detectors/registry.h"
+#include "analyzer/detectors/words.h"
+
+namespace pgassay::detectors {
+namespace {
+
+using lineage::Edge;
+using lineage::Relationship;
+
+constexpr std::array kOptions = {
+    OptionInfo{"min_children", 3, "children of one parent result, each with its own value, from which it is an N+1"},
+    OptionInfo{"min_nested_children", 5, "children in all of three or more parents that were themselves fed by rows"},
+    OptionInfo{"min_containment", 0.95, "share of the children's values that must be in the parent's column"},
+    OptionInfo{"min_small_loads", 20, "loads under parents of one or two rows from which a hint is given; 0 gives none"},
+};
+
+constexpr RuleInfo kInfo = {
+    .id = "n-plus-one",
+    .name = "N+1",
+    .summary = "one query per row of an earlier result",
+    .picture = "  users = all users              SELECT … FROM users                      1 query, N rows\n"
+               "  for user in users:             SELECT … FROM orders WHERE user_id = $1   N queries,\n"
+               "      user.orders                SELECT … FROM orders WHERE user_id = $1   each fed by users.id\n"
+               "                                 …",
+    .problem = "A result of N rows is followed by N queries, one per row, because related rows are loaded when they are touched. Each pays "
+               "a round trip, and the number grows with the data: fast on ten rows, slow on ten thousand. The finding is proven when each "
+               "value that was asked for had reached the client in a column of the earlier result, and the two columns are related.",
+    .solution = "Load the related rows of all parents at once: eager loading in the ORM, or one query with column = ANY($1). In a chain "
+                "or tree of relations mend the outermost first; the inner ones need the same.",
+    .options = kOptions,
+};
+
+struct JudgedEdge {
+  const Edge* edge = nullptr;
+  EdgeJudgement judgement;
+};
+
+// All edges of one pair of columns and one child operation.
+struct EdgeGroup {
+  FindingId id;
+  EdgeColumns columns;
+  Relationship relationship = Relationship::kUnknown;
+  std::vector<JudgedEdge> edges;      // over the units, the largest first
+  std::vector<const Edge*> credited;  // those that belong to the finding
+  DoseResponse dose;
+  bool replicated = false;
+  bool small = false;                 // a hint: loads under parents of one or two rows
+  Confidence confidence = Confidence::kHint;
+  bool reported = false;
+  const EdgeGroup* outer = nullptr;
+};
+
+ScoreLimits LimitsOf(const Options& options) {
+  return {.min_children = OptionValue(kInfo, options, "min_children"),
+          .min_containment = OptionValue(kInfo, options, "min_containment"),
+          .min_nested_children = OptionValue(kInfo, options, "min_nested_children")};
+}
+
+lineage::RelationRules LearnRules(const TraceView& view) {
+  lineage::RelationRules rules;
+  for (const trace::StatementRow& statement : view.statements) {
+    if (statement.driver || statement.facts.catalog_only) continue;
+    for (const sql::Relation& relation : statement.facts.relations) rules.AddRelation(relation.name);
+    for (const sql::Join& join : statement.facts.joins) {
+      rules.AddJoin({RelationOf(statement.facts, join.left), join.left.column}, {RelationOf(statement.facts, join.right), join.right.column});
+    }
+  }
+  return rules;
+}
+
+bool MayBeChild(const trace::StatementRow& statement) {
+  using enum sql::Operation;
+  const sql::Operation operation = statement.facts.operation;
+  return !statement.driver && !statement.facts.catalog_only && (operation == kSelect || operation == kUpdate || operation == kDelete);
+}
+
+std::map<std::string, EdgeGroup> GroupEdges(const TraceView& view, const lineage::RelationRules& rules, const ScoreLimits& limits) {
+  std::map<std::string, EdgeGroup> groups;
+  for (const Edge& edge : view.edges) {
+    const trace::StatementRow* parent = view.Statement(edge.parent_statement_id);
+    const trace::StatementRow* child = view.Statement(edge.child_statement_id);
+    const lineage::Unit* unit = view.Unit(edge.unit_id);
+    if (parent == nullptr || child == nullptr || unit == nullptr || !IsJudged(*unit) || parent->driver || !MayBeChild(*child)) continue;
+    if (edge.child_comparison < 0 || static_cast<size_t>(edge.child_comparison) >= child->facts.comparisons.size()) continue;
+    const EdgeColumns columns = ColumnsOf(edge, *child);
+    const Relationship relationship = rules.Judge(columns.parent, columns.child);
+    FindingId id = columns.parent.relation.empty() || columns.child.relation.empty()
+                       ? SkeletonId(kInfo.id, *child)
+                       : EdgeId(kInfo.id, lineage::FoldName(columns.parent.relation), columns.parent.column,
+                                lineage::FoldName(columns.child.relation), columns.child.column, child->facts.operation);
+    EdgeGroup& group = groups[id.text];
+    if (group.edges.empty()) {
+      group.id = std::move(id);
+      group.columns = columns;
+      group.relationship = relationship;
+    }
+    group.edges.push_back({&edge, JudgeEdge(edge, *unit, relationship >= Relationship::kName, limits)});
+  }
+  for (auto& [text, group] : groups) {
+    std::ranges::stable_sort(group.edges, std::ranges::greater{}, [](const JudgedEdge& judged) { return judged.edge->children; });
+  }
+  return groups;
+}
+
+bool PassesGates(const EdgeJudgement& judgement) {
+  return judgement.repeated && judgement.contained && judgement.once_each && judgement.tight && !judgement.by_request;
+}
+
+// What is related by nothing but chance needs more than one unit; what names do not tell either needs an order that is no chance.
+Confidence LimitByRelation(const EdgeGroup& group, const JudgedEdge& judged, Confidence confidence) {
+  if (group.relationship >= Relationship::kName) return confidence;
+  if (group.replicated && group.dose.score > 0) return confidence;
+  const bool keys = lineage::LooksLikeKey(group.columns.parent.column) && lineage::LooksLikeKey(group.columns.child.column);
+  const bool ordered = judged.edge->order_log10_p >= 1 && !judged.edge->both_ascending;
+  return keys && (ordered || group.replicated) ? std::min(confidence, Confidence::kLikely) : Confidence::kHint;
+}
+
+void JudgeLoops(EdgeGroup& group) {
+  for (const JudgedEdge& judged : group.edges) {
+    if (!PassesGates(judged.judgement)) continue;
+    const double relation = group.replicated && group.relationship < Relationship::kName ? 1 : RelationScore(group.relationship);
+    Confidence confidence = ConfidenceOf(relation + judged.judgement.score + group.dose.score);
+    if (judged.judgement.capped) confidence = std::min(confidence, Confidence::kLikely);
+    confidence = LimitByRelation(group, judged, confidence);
+    if (group.relationship == Relationship::kUnrelated && confidence < Confidence::kLikely) continue;
+    if (relation + judged.judgement.score + group.dose.score < 0) continue;
+    group.confidence = group.reported ? std::max(group.confidence, confidence) : confidence;
+    group.reported = true;
+    group.credited.push_back(judged.edge);
+  }
+}
+
+// Loads under parents of one or two rows: too small to tell in any one unit.
+void JudgeSmallLoads(EdgeGroup& group, const TraceView& view, double min_loads) {
+  constexpr size_t kMinUnits = 3;
+  if (group.reported || group.relationship < Relationship::kName || min_loads <= 0) return;
+  uint64_t loads = 0;
+  std::vector<const Edge*> edges;
+  for (const JudgedEdge& judged : group.edges) {
+    const Edge& edge = *judged.edge;
+    const trace::StatementRow* child = view.Statement(edge.child_statement_id);
+    const bool small = edge.parent_executions > 0 && edge.parent_rows <= 2 * edge.parent_executions;
+    if (!small || judged.judgement.by_request || !judged.judgement.contained || child->facts.operation != sql::Operation::kSelect) continue;
+    loads += edge.children;
+    edges.push_back(&edge);
+  }
+  if (static_cast<double>(loads) < min_loads || edges.size() < kMinUnits) return;
+  group.reported = group.small = true;
+  group.credited = std::move(edges);
+  group.confidence = group.dose.score > 0 ? Confidence::kLikely : Confidence::kHint;
+}
+
+// The group whose children are this one's parents, in the same units and for most of them.
+const EdgeGroup* FindOuter(const EdgeGroup& group, const std::map<std::string, EdgeGroup>& groups) {
+  uint64_t parents = 0, claimed = 0;
+  std::set<std::pair<int64_t, int64_t>> statements;   // unit, parent statement
+  for (const Edge* edge : group.credited) {
+    parents += edge->parent_executions;
+    claimed += edge->parent_executions_claimed;
+    statements.emplace(edge->unit_id, edge->parent_statement_id);
+  }
+  if (claimed * 2 < parents || claimed == 0) return nullptr;
+  const EdgeGroup* best = nullptr;
+  uint64_t best_children = 0;
+  for (const auto& [text, other] : groups) {
+    if (&other == &group || !other.reported || other.small) continue;
+    uint64_t children = 0;
+    for (const Edge* edge : other.credited) {
+      if (statements.contains({edge->unit_id, edge->child_statement_id})) children += edge->children;
+    }
+    if (children > best_children) {
+      best = &other;
+      best_children = children;
+    }
+  }
+  return best;
+}
+
+void LinkChains(std::map<std::string, EdgeGroup>& groups) {
+  for (auto& [text, group] : groups) {
+    if (!group.reported || group.small) continue;
+    const EdgeGroup* outer = FindOuter(group, groups);
+    // Relations that feed one another in a circle: the first one named is the outermost.
+    for (const EdgeGroup* at = outer; at != nullptr; at = at->outer) {
+      if (at == &group) {
+        outer = nullptr;
+        break;
+      }
+    }
+    group.outer = outer;
+  }
+}
+
+const EdgeGroup& Outermost(const EdgeGroup& group) {
+  const EdgeGroup* at = &group;
+  while (at->outer != nullptr) at = at->outer;
+  return *at;
+}
+
+Finding MakeFinding(const EdgeGroup& group, const std::vector<const EdgeGroup*>& steps, const TraceView& view,
+                    const lineage::RelationRules& rules) {
+  const EdgeSums sums = SumEdges(group.credited);
+  const trace::StatementRow& child = *view.Statement(sums.largest->child_statement_id);
+  const trace::StatementRow& parent = *view.Statement(sums.largest->parent_statement_id);
+  Occurrences occurrences(view);
+  for (const Edge* edge : group.credited) occurrences.Add(edge->unit_id, edge->children);
+
+  Finding finding;
+  finding.rule = kInfo.id;
+  finding.id = group.id.id;
+  finding.id_text = group.id.text;
+  finding.confidence = group.confidence;
+  finding.relation = group.columns.child.relation;
+  finding.statement = TextOf(child);
+  finding.parent = FindingParent{TextOf(parent), NameOf(group.columns.parent), sums.parent_rows};
+  finding.executions = sums.children;
+  finding.database_ns = sums.child_ns;
+  finding.round_trips_saved = sums.RoundTripsSaved();
+  occurrences.Fill(finding, child.statement_id);
+  for (const EdgeGroup* step : steps) {
+    const EdgeSums inner = SumEdges(step->credited);
+    finding.steps.push_back({TextOf(*view.Statement(inner.largest->child_statement_id)),
+                             NameOf(step->columns.child) + " <- " + NameOf(step->columns.parent), inner.children, inner.child_ns});
+    finding.database_ns += inner.child_ns;
+    finding.round_trips_saved += inner.RoundTripsSaved();
+    finding.confidence = std::max(finding.confidence, step->confidence);
+  }
+  FindingFacts facts{.columns = group.columns,
+                     .relationship = group.relationship,
+                     .joined = rules.Joined(group.columns.parent, group.columns.child),
+                     .small = group.small,
+                     .replicated = group.replicated,
+                     .dose = group.dose,
+                     .judgement = {},
+                     .child = child,
+                     .parent = parent,
+                     .sums = sums};
+  for (const JudgedEdge& judged : group.edges) {
+    if (judged.edge == sums.largest) facts.judgement = judged.judgement;
+  }
+  WriteTexts(finding, facts, view);
+  return finding;
+}
+
+std::vector<Finding> DetectNPlusOne(const TraceView& view, const Options& options) {
+  const ScoreLimits limits = LimitsOf(options);
+  const lineage::RelationRules rules = LearnRules(view);
+  std::map<std::string, EdgeGroup> groups = GroupEdges(view, rules, limits);
+  for (auto& [text, group] : groups) {
+    std::vector<const Edge*> edges;
+    for (const JudgedEdge& judged : group.edges) edges.push_back(judged.edge);
+    group.dose = MeasureDoseResponse(edges);
+    group.replicated = IsReplicated(edges, limits);
+    JudgeLoops(group);
+    JudgeSmallLoads(group, view, OptionValue(kInfo, options, "min_small_loads"));
+  }
+  LinkChains(groups);
+
+  std::map<const EdgeGroup*, std::vector<const EdgeGroup*>> steps;
+  for (const auto& [text, group] : groups) {
+    if (group.reported && group.outer != nullptr) steps[&Outermost(group)].push_back(&group);
+  }
+  std::vector<Finding> findings;
+  for (const auto& [text, group] : groups) {
+    if (group.reported && group.outer == nullptr) findings.push_back(MakeFinding(group, steps[&group], view, rules));
+  }
+  return findings;
+}
+
+}  // namespace
+
+constinit const Detector kNPlusOne = {&kInfo, DetectNPlusOne};
+
+}  // namespace pgassay::detectors
