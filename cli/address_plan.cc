@@ -1,5 +1,7 @@
 #include "cli/address_plan.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -7,9 +9,6 @@
 #include <charconv>
 #include <fstream>
 #include <sstream>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "cli/service_file.h"
 
@@ -22,10 +21,20 @@ constexpr std::string_view kLoopback = "127.0.0.1";
 // Where libpq's builds look for sockets: Debian's default, then PostgreSQL's own.
 constexpr std::array<std::string_view, 2> kSocketFolders = {"/var/run/postgresql", "/tmp"};
 // Encryption is the server leg's affair from here on; PGSSLMODE itself is set to disable.
-constexpr std::array<std::string_view, 14> kTlsVariables = {
-    "PGREQUIRESSL",      "PGSSLROOTCERT",           "PGSSLCERT",         "PGSSLKEY",       "PGSSLCRL",
-    "PGSSLCRLDIR",       "PGSSLSNI",                "PGSSLCOMPRESSION",  "PGCHANNELBINDING", "PGGSSENCMODE",
-    "PGREQUIREPEER",     "PGSSLMINPROTOCOLVERSION", "PGSSLMAXPROTOCOLVERSION", "PGSSLNEGOTIATION"};
+constexpr std::array<std::string_view, 14> kTlsVariables = {"PGREQUIRESSL",
+                                                            "PGSSLROOTCERT",
+                                                            "PGSSLCERT",
+                                                            "PGSSLKEY",
+                                                            "PGSSLCRL",
+                                                            "PGSSLCRLDIR",
+                                                            "PGSSLSNI",
+                                                            "PGSSLCOMPRESSION",
+                                                            "PGCHANNELBINDING",
+                                                            "PGGSSENCMODE",
+                                                            "PGREQUIREPEER",
+                                                            "PGSSLMINPROTOCOLVERSION",
+                                                            "PGSSLMAXPROTOCOLVERSION",
+                                                            "PGSSLNEGOTIATION"};
 
 std::vector<std::string> SplitList(const std::string& text) {
   std::vector<std::string> parts;
@@ -41,14 +50,18 @@ Result<uint16_t> ParsePort(const std::string& text) {
   const std::string port = text.empty() ? std::string(kDefaultPort) : text;
   uint16_t value = 0;
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), value);
-  if (error != std::errc() || end != port.data() + port.size() || value == 0) return Fail(fmt::format("{} is no port", port));
+  if (error != std::errc() || end != port.data() + port.size() || value == 0)
+    return Fail(fmt::format("{} is no port", port));
   return value;
 }
 
-std::string SocketPath(std::string_view folder, std::string_view port) { return fmt::format("{}/.s.PGSQL.{}", folder, port); }
+std::string SocketPath(std::string_view folder, std::string_view port) {
+  return fmt::format("{}/.s.PGSQL.{}", folder, port);
+}
 
 // Host and port as libpq reads them, the defaults of an environment applied.
-Result<relay::Address> AddressOf(const UrlHost& host, bool reads_pg_variables, const Environment& environment, const Machine& machine) {
+Result<relay::Address> AddressOf(const UrlHost& host, bool reads_pg_variables, const Environment& environment,
+                                 const Machine& machine) {
   std::string name = host.host;
   std::string port_text = host.port;
   if (reads_pg_variables) {
@@ -81,7 +94,8 @@ struct Tls {
 
 // What PGSSLMODE and its kin say, for addresses that leave it to them.
 Tls TlsOfEnvironment(const Environment& environment) {
-  if (const auto mode = environment.GetFilled("PGSSLMODE")) return {ParseTlsDemand(*mode), fmt::format("PGSSLMODE={}", *mode)};
+  if (const auto mode = environment.GetFilled("PGSSLMODE"))
+    return {ParseTlsDemand(*mode), fmt::format("PGSSLMODE={}", *mode)};
   if (environment.GetFilled("PGREQUIRESSL") == "1") return {TlsDemand::kRequire, "PGREQUIRESSL=1"};
   if (environment.GetFilled("PGCHANNELBINDING") == "require") return {TlsDemand::kRequire, "PGCHANNELBINDING=require"};
   if (environment.GetFilled("PGGSSENCMODE") == "require") return {TlsDemand::kRequire, "PGGSSENCMODE=require"};
@@ -96,7 +110,7 @@ Tls TlsOfUrl(const DatabaseUrl& url, const std::string& variable, const Environm
 // Fills in what ?service= says and the URL does not.
 void ApplyService(const Environment& environment, const Machine& machine, DatabaseUrl& url) {
   if (url.service.empty()) return;
-  if (url.dialect == UrlDialect::kUnknown) url.dialect = UrlDialect::kLibpq;   // services are libpq's alone
+  if (url.dialect == UrlDialect::kUnknown) url.dialect = UrlDialect::kLibpq;  // services are libpq's alone
   const auto entries = FindService(url.service, environment, machine);
   if (!entries) return;
   auto entry = [&](std::string_view name) {
@@ -180,7 +194,8 @@ class Planner {
 
   Result<> AddUrl(const std::string& variable, const std::string& value) {
     auto url = ParseDatabaseUrl(value);
-    if (!url) return Fail(fmt::format("{} holds a PostgreSQL URL that cannot be read: {}", variable, url.error().message));
+    if (!url)
+      return Fail(fmt::format("{} holds a PostgreSQL URL that cannot be read: {}", variable, url.error().message));
     ApplyService(environment_, machine_, *url);
     UrlPlace place{.variable = variable, .url = std::move(*url), .upstreams = {}};
     const Tls tls = TlsOfUrl(place.url, variable, environment_);
@@ -199,10 +214,12 @@ class Planner {
     if (known != plan_.urls.end()) return {};
     const auto value = environment_.GetFilled(name);
     if (!value && options_.upstream.empty()) {
-      return Fail(fmt::format("--env {}: there is no such variable (set it to the server's address, or give --upstream)", name));
+      return Fail(fmt::format(
+          "--env {}: there is no such variable (set it to the server's address, or give --upstream)", name));
     }
     const std::string text = value.value_or("");
-    if (text.find("://") != std::string::npos) return Fail(fmt::format("--env {}: its value is no PostgreSQL URL", name));
+    if (text.find("://") != std::string::npos)
+      return Fail(fmt::format("--env {}: its value is no PostgreSQL URL", name));
     HostPlace place{.host_variable = name, .port_variable = SiblingPortVariable(name), .upstream = 0};
     UrlHost host{text, ""};
     const size_t colon = text.rfind(':');
@@ -210,7 +227,9 @@ class Planner {
       host = {text.substr(0, colon), text.substr(colon + 1)};
       place.port_variable.clear();
     } else if (place.port_variable.empty()) {
-      return Fail(fmt::format("--env {}: cannot tell which variable holds its port (use a name that ends in HOST, or HOST:PORT as value)", name));
+      return Fail(fmt::format(
+          "--env {}: cannot tell which variable holds its port (use a name that ends in HOST, or HOST:PORT as value)",
+          name));
     } else {
       host.port = environment_.GetFilled(place.port_variable).value_or("");
     }
@@ -225,7 +244,8 @@ class Planner {
   // PGHOST and its kin: rewritten when one of them is set, or when nothing else leads to a server.
   Result<> AddLibpq() {
     const auto service = environment_.GetFilled("PGSERVICE");
-    const bool named = service || environment_.GetFilled("PGHOST") || environment_.GetFilled("PGHOSTADDR") || environment_.GetFilled("PGPORT");
+    const bool named = service || environment_.GetFilled("PGHOST") || environment_.GetFilled("PGHOSTADDR") ||
+                       environment_.GetFilled("PGPORT");
     if (!named && options_.upstream.empty() && (!plan_.urls.empty() || !plan_.hosts.empty())) return {};
     LibpqPlace place;
     std::string hosts = environment_.GetFilled("PGHOST").value_or("");
@@ -275,7 +295,7 @@ std::vector<uint16_t> PortsOf(const std::vector<size_t>& upstreams, const std::v
 Machine Machine::ThisOne() {
   return {.exists =
               [](const std::string& path) {
-                struct stat status {};
+                struct stat status{};
                 return ::stat(path.c_str(), &status) == 0;
               },
           .read_file = [](const std::string& path) -> std::optional<std::string> {
@@ -293,7 +313,8 @@ Result<AddressPlan> PlanAddresses(const Environment& environment, const PlanOpti
 
 Environment ThroughPorts(const Environment& environment, const AddressPlan& plan, const std::vector<uint16_t>& ports) {
   Environment result = environment;
-  for (const UrlPlace& place : plan.urls) result.Set(place.variable, UrlThroughPorts(place.url, PortsOf(place.upstreams, ports)));
+  for (const UrlPlace& place : plan.urls)
+    result.Set(place.variable, UrlThroughPorts(place.url, PortsOf(place.upstreams, ports)));
   for (const HostPlace& place : plan.hosts) {
     const uint16_t port = ports[place.upstream];
     if (place.port_variable.empty()) {
@@ -307,7 +328,9 @@ Environment ThroughPorts(const Environment& environment, const AddressPlan& plan
     result.Unset("PGHOSTADDR");
     result.Unset("PGSERVICE");
     for (const auto& [name, value] : plan.libpq->from_service) result.Set(name, value);
-    result.Set("PGHOST", fmt::format("{}", fmt::join(std::vector<std::string_view>(plan.libpq->upstreams.size(), kLoopback), ",")));
+    result.Set(
+        "PGHOST",
+        fmt::format("{}", fmt::join(std::vector<std::string_view>(plan.libpq->upstreams.size(), kLoopback), ",")));
     result.Set("PGPORT", fmt::format("{}", fmt::join(PortsOf(plan.libpq->upstreams, ports), ",")));
   }
   for (const std::string_view name : kTlsVariables) result.Unset(name);
@@ -319,7 +342,8 @@ Result<Upstream> ParseUpstream(std::string_view text, const Environment& environ
   Upstream upstream;
   if (!LooksLikeDatabaseUrl(text)) {
     if (text.find("://") != std::string_view::npos) {
-      return Fail(fmt::format("--upstream {}: no PostgreSQL URL (write postgresql://HOST:PORT)", text.substr(0, text.find("://") + 3)));
+      return Fail(fmt::format("--upstream {}: no PostgreSQL URL (write postgresql://HOST:PORT)",
+                              text.substr(0, text.find("://") + 3)));
     }
     if (text.starts_with('/') && text.find(".s.PGSQL.") == std::string_view::npos) {
       const auto address = AddressOf({std::string(text), ""}, true, environment, machine);
@@ -336,7 +360,9 @@ Result<Upstream> ParseUpstream(std::string_view text, const Environment& environ
   if (!url) return Fail(fmt::format("--upstream cannot be read: {}", url.error().message));
   ApplyService(environment, machine, *url);
   if (url->hosts.size() > 1) {
-    return Fail(fmt::format("--upstream {} names several hosts; name one (run follows a list of hosts that is in a variable)", WithoutSecrets(*url)));
+    return Fail(
+        fmt::format("--upstream {} names several hosts; name one (run follows a list of hosts that is in a variable)",
+                    WithoutSecrets(*url)));
   }
   const auto address = AddressOf(url->hosts.front(), ReadsPgVariables(url->dialect), environment, machine);
   if (!address) return Fail(fmt::format("--upstream {}: {}", WithoutSecrets(*url), address.error().message));
@@ -359,18 +385,21 @@ bool IsLoopback(const relay::Address& address) {
 Result<std::vector<std::string>> JudgeEncryption(const AddressPlan& plan) {
   std::vector<std::string> notes;
   for (const Upstream& upstream : plan.upstreams) {
-    if (!upstream.address.unix_path.empty()) continue;   // no driver encrypts there
+    if (!upstream.address.unix_path.empty()) continue;  // no driver encrypts there
     const std::string server = relay::ToString(upstream.address);
     const bool local = IsLoopback(upstream.address);
     const bool demanded = upstream.tls >= TlsDemand::kRequire;
     if (demanded && (!local || upstream.said_by_user || upstream.tls == TlsDemand::kVerify)) {
-      return Fail(fmt::format("{} demands TLS to {}, which pgassay does not speak to servers yet (say sslmode=disable if plain will do)",
-                              upstream.tls_said_by, server));
+      return Fail(fmt::format(
+          "{} demands TLS to {}, which pgassay does not speak to servers yet (say sslmode=disable if plain will do)",
+          upstream.tls_said_by, server));
     }
     if (demanded) {
-      notes.push_back(fmt::format("{} is not kept: {} is on this machine and is reached without TLS", upstream.tls_said_by, server));
+      notes.push_back(fmt::format("{} is not kept: {} is on this machine and is reached without TLS",
+                                  upstream.tls_said_by, server));
     } else if (!local && upstream.tls != TlsDemand::kOff) {
-      notes.push_back(fmt::format("{} is reached without TLS, even if it offers it (say sslmode=disable to agree)", server));
+      notes.push_back(
+          fmt::format("{} is reached without TLS, even if it offers it (say sslmode=disable to agree)", server));
     }
   }
   return notes;

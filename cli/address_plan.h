@@ -1,7 +1,7 @@
-// Which addresses of an environment lead to PostgreSQL, which servers they mean, and the environment that leads through pgassay instead.
-// Two steps, because ports are known only once the listeners are bound: PlanAddresses() names the servers (one per distinct address),
-// ThroughPorts() writes the new environment. Nothing but these variables is touched.
-// Pure: files that libpq would read (sockets, service files) are asked for through Machine.
+// Which addresses of an environment lead to PostgreSQL, which servers they mean, and the environment that leads through
+// pgassay instead. Two steps, because ports are known only once the listeners are bound: PlanAddresses() names the
+// servers (one per distinct address), ThroughPorts() writes the new environment. Nothing but these variables is
+// touched. Pure: files that libpq would read (sockets, service files) are asked for through Machine.
 #pragma once
 
 #include <functional>
@@ -24,16 +24,16 @@ struct Machine {
 };
 
 struct PlanOptions {
-  std::string upstream;             // --upstream; "" if not given
-  std::vector<std::string> names;   // --env
+  std::string upstream;            // --upstream; "" if not given
+  std::vector<std::string> names;  // --env
 };
 
 // One server, and the strictest thing that any address of it says about encryption.
 struct Upstream {
   relay::Address address;
   TlsDemand tls = TlsDemand::kUnsaid;
-  std::string tls_said_by;          // "sslmode=require of DATABASE_URL"
-  bool said_by_user = false;        // --upstream itself says it
+  std::string tls_said_by;    // "sslmode=require of DATABASE_URL"
+  bool said_by_user = false;  // --upstream itself says it
 };
 
 // Variables that are rewritten together, and which upstreams they mean, in the order of their hosts.
@@ -42,14 +42,14 @@ struct UrlPlace {
   DatabaseUrl url;
   std::vector<size_t> upstreams;
 };
-struct HostPlace {                  // HOST and its port; or host:port in one
+struct HostPlace {  // HOST and its port; or host:port in one
   std::string host_variable;
-  std::string port_variable;        // "": the port stands behind the host
+  std::string port_variable;  // "": the port stands behind the host
   size_t upstream;
 };
-struct LibpqPlace {                 // PGHOST and its kin
+struct LibpqPlace {  // PGHOST and its kin
   std::vector<size_t> upstreams;
-  std::vector<std::pair<std::string, std::string>> from_service;   // PGSERVICE's entries, as variables
+  std::vector<std::pair<std::string, std::string>> from_service;  // PGSERVICE's entries, as variables
 };
 
 struct AddressPlan {
@@ -70,10 +70,11 @@ Environment ThroughPorts(const Environment& environment, const AddressPlan& plan
 // --upstream: an URL (one host), HOST:PORT, or the path of a socket or of its directory.
 Result<Upstream> ParseUpstream(std::string_view text, const Environment& environment, const Machine& machine);
 
-bool IsLoopback(const relay::Address& address);   // Unix sockets count
+bool IsLoopback(const relay::Address& address);  // Unix sockets count
 
-// What the plain server leg means for each upstream: an error where encryption is demanded and must not be given up, else sentences to say.
-// A server of this machine may be reached in plain when the application asks for prefer or require; verify-* is never given up.
+// What the plain server leg means for each upstream: an error where encryption is demanded and must not be given up,
+// else sentences to say. A server of this machine may be reached in plain when the application asks for prefer or
+// require; verify-* is never given up.
 Result<std::vector<std::string>> JudgeEncryption(const AddressPlan& plan);
 
 }  // namespace pgassay::cli

@@ -1,6 +1,7 @@
 #include "cli/child_process.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,8 +10,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include <fmt/format.h>
-
 #include "proxy/base/unique_fd.h"
 
 namespace pgassay::cli {
@@ -18,7 +17,7 @@ namespace pgassay::cli {
 namespace {
 
 bool IsProgram(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::access(path.c_str(), X_OK) == 0;
 }
 
@@ -29,7 +28,8 @@ std::vector<char*> Pointers(std::vector<std::string>& texts) {
   return pointers;
 }
 
-[[noreturn]] void Execute(const std::string& program, char** arguments, char** environment, const sigset_t& mask, int failure_fd) {
+[[noreturn]] void Execute(const std::string& program, char** arguments, char** environment, const sigset_t& mask,
+                          int failure_fd) {
   ::signal(SIGPIPE, SIG_DFL);
   ::sigprocmask(SIG_SETMASK, &mask, nullptr);
   ::execve(program.c_str(), arguments, environment);
@@ -63,15 +63,16 @@ Result<std::string> FindProgram(const std::string& name, const Environment& envi
   return Fail(fmt::format("cannot run {}: there is no such command in PATH", name));
 }
 
-Result<pid_t> StartChild(const std::string& program, const std::vector<std::string>& arguments, const Environment& environment,
-                         const sigset_t& mask) {
+Result<pid_t> StartChild(const std::string& program, const std::vector<std::string>& arguments,
+                         const Environment& environment, const sigset_t& mask) {
   std::vector<std::string> argument_texts = arguments;
   std::vector<std::string> environment_texts;
   for (const auto& [name, value] : environment.variables()) environment_texts.push_back(name + "=" + value);
   std::vector<char*> argument_pointers = Pointers(argument_texts);
   std::vector<char*> environment_pointers = Pointers(environment_texts);
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return Fail(fmt::format("cannot run {}: {}", arguments.front(), std::strerror(errno)));
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    return Fail(fmt::format("cannot run {}: {}", arguments.front(), std::strerror(errno)));
   const UniqueFd read_end(ends[0]);
   UniqueFd write_end(ends[1]);
   const pid_t pid = ::fork();

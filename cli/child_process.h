@@ -20,8 +20,8 @@ sigset_t CurrentSignalMask();
 Result<std::string> FindProgram(const std::string& name, const Environment& environment);
 
 // Forks and executes. An exec that fails is an error here, not an exit code of the child's.
-Result<pid_t> StartChild(const std::string& program, const std::vector<std::string>& arguments, const Environment& environment,
-                         const sigset_t& mask);
+Result<pid_t> StartChild(const std::string& program, const std::vector<std::string>& arguments,
+                         const Environment& environment, const sigset_t& mask);
 
 // The exit code to pass on once the child has ended: its own, or 128 + n for a signal. Nothing while it runs.
 std::optional<int> ReapChild(pid_t pid);

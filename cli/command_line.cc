@@ -1,9 +1,9 @@
 #include "cli/command_line.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "cli/suggest.h"
 
@@ -33,7 +33,8 @@ Result<> CheckOperands(const CommandLine& line, bool separated) {
   const Command& command = *line.command;
   if (command.takes_child) {
     if (!line.operands.empty()) {
-      return Fail(fmt::format("{} takes its command after --: pgassay {} -- {} …", command.name, command.name, line.operands.front()));
+      return Fail(fmt::format("{} takes its command after --: pgassay {} -- {} …", command.name, command.name,
+                              line.operands.front()));
     }
     if (line.child.empty()) {
       return Fail(fmt::format("{} needs a command after --: pgassay {} -- python app.py", command.name, command.name));
@@ -42,7 +43,8 @@ Result<> CheckOperands(const CommandLine& line, bool separated) {
   }
   if (separated && !line.child.empty()) return Fail(fmt::format("{} takes nothing after --", command.name));
   if (line.operands.size() < command.min_operands) {
-    return Fail(fmt::format("{} needs {} (usage: pgassay {} {})", command.name, command.missing, command.name, command.operands));
+    return Fail(fmt::format("{} needs {} (usage: pgassay {} {})", command.name, command.missing, command.name,
+                            command.operands));
   }
   if (line.operands.size() > command.max_operands) {
     return Fail(fmt::format("{} does not know what to do with {} (usage: pgassay {} {})", command.name,
@@ -59,7 +61,10 @@ Result<> ParseFlags(CommandLine& line, std::vector<std::string> arguments) {
   app.allow_extras();
   app.add_flag("-h,--help", line.help);
   std::vector<std::string> configs;
-  app.add_option("--config", configs)->expected(1)->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.add_option("--config", configs)
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   std::map<std::string_view, std::vector<std::string>> texts;
   std::map<std::string_view, bool> switches;
   std::map<std::string_view, CLI::Option*> options;
@@ -91,7 +96,8 @@ Result<> ParseFlags(CommandLine& line, std::vector<std::string> arguments) {
   for (const auto& [name, option] : options) {
     if (option->count() == 0) continue;
     const auto text = texts.find(name);
-    line.flags.emplace(name, text != texts.end() ? text->second : std::vector<std::string>{switches[name] ? "true" : "false"});
+    line.flags.emplace(
+        name, text != texts.end() ? text->second : std::vector<std::string>{switches[name] ? "true" : "false"});
   }
   if (!configs.empty()) line.config = configs.back();
   return {};

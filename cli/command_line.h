@@ -1,4 +1,5 @@
-// argv to a command, its flags and its operands. The only user of CLI11, and the one translation unit that pays for including it.
+// argv to a command, its flags and its operands. The only user of CLI11, and the one translation unit that pays for
+// including it.
 #pragma once
 
 #include <optional>
@@ -11,11 +12,11 @@
 namespace pgassay::cli {
 
 struct CommandLine {
-  const Command* command = nullptr;       // null: no command was named (--help or --version alone)
+  const Command* command = nullptr;  // null: no command was named (--help or --version alone)
   Values flags;
-  std::optional<std::string> config;      // --config
+  std::optional<std::string> config;  // --config
   std::vector<std::string> operands;
-  std::vector<std::string> child;         // what followed --
+  std::vector<std::string> child;  // what followed --
   bool help = false, version = false;
 };
 

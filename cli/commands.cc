@@ -1,12 +1,11 @@
 #include "cli/commands.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-
-#include <fmt/format.h>
 
 #include "cli/command_line.h"
 #include "cli/config_file.h"
@@ -47,14 +46,16 @@ constexpr std::array kCommands = std::to_array<Command>({
 
 std::string UsageLine(const Command& command) {
   std::string line = fmt::format("pgassay {}", command.name);
-  const bool has_flags = std::ranges::any_of(AllSettings(), [&](const SettingInfo& s) { return (s.commands & command.bit) != 0; });
+  const bool has_flags =
+      std::ranges::any_of(AllSettings(), [&](const SettingInfo& s) { return (s.commands & command.bit) != 0; });
   if (has_flags) line += " [flags]";
   if (!command.operands.empty()) line += fmt::format(" {}", command.operands);
   return line;
 }
 
 std::string Overview() {
-  std::string text = "pgassay records what an application asks PostgreSQL, and reports what it should not have asked.\n\n";
+  std::string text =
+      "pgassay records what an application asks PostgreSQL, and reports what it should not have asked.\n\n";
   for (const Command& command : kCommands) text += fmt::format("  pgassay {:<9}{}\n", command.name, command.summary);
   text +=
       "\n  pgassay COMMAND --help says more; pgassay --version prints the version.\n\n"
@@ -129,7 +130,7 @@ const Command* FindCommand(std::string_view name) {
 }
 
 int Main(int argc, char** argv) {
-  ::signal(SIGPIPE, SIG_IGN);   // a closed pipe is seen where it is written to
+  ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is seen where it is written to
   const Environment environment = Environment::OfThisProcess();
   const Terminal terminal = Terminal::Detect(environment);
   const auto line = ParseCommandLine(std::vector<std::string>(argv + std::min(argc, 1), argv + argc));

@@ -15,30 +15,30 @@ namespace pgassay::cli {
 struct Invocation {
   const Settings& settings;
   const std::vector<std::string>& operands;
-  const std::vector<std::string>& child;   // what followed --
+  const std::vector<std::string>& child;  // what followed --
   const Environment& environment;
   const Terminal& terminal;
 };
 
 struct Command {
   std::string_view name;
-  unsigned bit;                // of SettingInfo::commands
-  std::string_view operands;   // as a usage line shows them
-  std::string_view missing;    // what is asked for when there are too few
+  unsigned bit;               // of SettingInfo::commands
+  std::string_view operands;  // as a usage line shows them
+  std::string_view missing;   // what is asked for when there are too few
   size_t min_operands, max_operands;
-  bool takes_child;            // -- CMD…
-  std::string_view summary;    // one line
-  std::string_view details;    // for --help, lines of at most 100 columns
+  bool takes_child;          // -- CMD…
+  std::string_view summary;  // one line
+  std::string_view details;  // for --help, lines of at most 100 columns
   int (*run)(const Invocation& invocation);
 };
 
 std::span<const Command> AllCommands();
-const Command* FindCommand(std::string_view name);   // null if unknown
+const Command* FindCommand(std::string_view name);  // null if unknown
 
 // The exit codes, besides those of CMD.
 inline constexpr int kExitOk = 0;
-inline constexpr int kExitFindings = 1;    // --fail-on found something
-inline constexpr int kExitTrouble = 2;     // bad usage, unreadable trace, unreachable upstream
+inline constexpr int kExitFindings = 1;  // --fail-on found something
+inline constexpr int kExitTrouble = 2;   // bad usage, unreadable trace, unreachable upstream
 
 int RunRun(const Invocation& invocation);
 int RunProxy(const Invocation& invocation);

@@ -13,8 +13,10 @@ std::string Shown(const SettingInfo& setting, const std::vector<std::string>& te
   std::vector<std::string> quoted;
   for (const std::string& text : texts) {
     const auto url = LooksLikeDatabaseUrl(text) ? ParseDatabaseUrl(text) : Result<DatabaseUrl>(Fail(""));
-    const bool bare = setting.kind == SettingKind::kSwitch || setting.kind == SettingKind::kCount || setting.kind == SettingKind::kNumber;
-    quoted.push_back(bare ? text : fmt::format("\"{}\"", reporters::EscapeForTerminal(url ? WithoutSecrets(*url) : text)));
+    const bool bare = setting.kind == SettingKind::kSwitch || setting.kind == SettingKind::kCount ||
+                      setting.kind == SettingKind::kNumber;
+    quoted.push_back(bare ? text
+                          : fmt::format("\"{}\"", reporters::EscapeForTerminal(url ? WithoutSecrets(*url) : text)));
   }
   if (setting.kind == SettingKind::kList) return fmt::format("[{}]", fmt::join(quoted, ", "));
   return quoted.empty() ? "\"\"" : quoted.back();
@@ -24,7 +26,9 @@ std::string Shown(const SettingInfo& setting, const std::vector<std::string>& te
 
 int RunConfig(const Invocation& invocation) {
   std::string text;
-  auto line = [&](const std::string& what, std::string_view origin) { text += fmt::format("{:<44} # {}\n", what, origin); };
+  auto line = [&](const std::string& what, std::string_view origin) {
+    text += fmt::format("{:<44} # {}\n", what, origin);
+  };
   for (const SettingInfo& setting : AllSettings()) {
     const SettingValue& value = invocation.settings.Value(setting.name);
     line(fmt::format("{} = {}", KeyName(setting), Shown(setting, value.texts)), value.origin);

@@ -1,13 +1,13 @@
 #include "cli/config_file.h"
 
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <sstream>
-
-#include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include "cli/suggest.h"
 
@@ -28,7 +28,8 @@ std::optional<std::string> ScalarText(const toml::node& node) {
   return std::nullopt;
 }
 
-Result<std::vector<std::string>> SettingTexts(const SettingInfo& setting, const toml::node& node, const std::string& path) {
+Result<std::vector<std::string>> SettingTexts(const SettingInfo& setting, const toml::node& node,
+                                              const std::string& path) {
   std::vector<std::string> texts;
   const auto* array = node.as_array();
   if (array != nullptr && setting.kind != SettingKind::kList) {
@@ -42,18 +43,21 @@ Result<std::vector<std::string>> SettingTexts(const SettingInfo& setting, const 
   }
   for (const toml::node& element : *array) {
     auto text = ScalarText(element);
-    if (!text) return Fail(fmt::format("{}: {} holds something that is no plain value", At(path, element), KeyName(setting)));
+    if (!text)
+      return Fail(fmt::format("{}: {} holds something that is no plain value", At(path, element), KeyName(setting)));
     texts.push_back(std::move(*text));
   }
   return texts;
 }
 
-Result<> ReadRule(const detectors::RuleInfo& rule, const toml::table& table, const std::string& path, detectors::Options& options) {
+Result<> ReadRule(const detectors::RuleInfo& rule, const toml::table& table, const std::string& path,
+                  detectors::Options& options) {
   for (const auto& [key, node] : table) {
     std::vector<std::string_view> known = {"enabled"};
     for (const detectors::OptionInfo& option : rule.options) known.push_back(option.name);
     if (std::ranges::find(known, key.str()) == known.end()) {
-      return Fail(fmt::format("{}: unknown key {} in [rules.{}]{}", At(path, node), key.str(), rule.id, DidYouMean(key.str(), known)));
+      return Fail(fmt::format("{}: unknown key {} in [rules.{}]{}", At(path, node), key.str(), rule.id,
+                              DidYouMean(key.str(), known)));
     }
     if (const auto* boolean = node.as_boolean()) {
       options[std::string(key.str())] = boolean->get() ? 1 : 0;

@@ -1,5 +1,7 @@
 #include "cli/connection_watch.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,14 +15,11 @@
 #include <span>
 #include <sstream>
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 namespace pgassay::cli {
 
 namespace {
 
-constexpr int kEstablished = 1, kSynSent = 2, kFirstClosing = 4, kLastClosing = 6;   // include/net/tcp_states.h
+constexpr int kEstablished = 1, kSynSent = 2, kFirstClosing = 4, kLastClosing = 6;  // include/net/tcp_states.h
 
 std::string ReadText(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -55,7 +54,8 @@ std::optional<std::pair<std::string, uint16_t>> ParseEnd(std::string_view text) 
   if (!ParseInteger(text.substr(colon + 1), port, 16)) return std::nullopt;
   std::array<unsigned char, 16> bytes{};
   std::memcpy(bytes.data(), words.data(), bytes.size());
-  const bool v4_in_v6 = colon == 32 && std::ranges::all_of(std::span(bytes).first(10), [](unsigned char b) { return b == 0; }) &&
+  const bool v4_in_v6 = colon == 32 &&
+                        std::ranges::all_of(std::span(bytes).first(10), [](unsigned char b) { return b == 0; }) &&
                         bytes[10] == 0xff && bytes[11] == 0xff;
   if (colon == 8) return std::pair{fmt::format("{}", fmt::join(std::span(bytes).first(4), ".")), port};
   if (v4_in_v6) return std::pair{fmt::format("{}", fmt::join(std::span(bytes).last(4), ".")), port};
@@ -65,12 +65,12 @@ std::optional<std::pair<std::string, uint16_t>> ParseEnd(std::string_view text) 
 std::vector<pid_t> Tree(pid_t root) {
   std::multimap<pid_t, pid_t> children;
   std::error_code error;
-  for (auto entry = std::filesystem::directory_iterator("/proc", error); !error && entry != std::filesystem::directory_iterator();
-       entry.increment(error)) {
+  for (auto entry = std::filesystem::directory_iterator("/proc", error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     pid_t pid = 0, parent = 0;
     if (!ParseInteger(entry->path().filename().native(), pid)) continue;
     const std::string stat = ReadText(entry->path() / "stat");
-    const size_t name_end = stat.rfind(')');   // "pid (name) state parent …"
+    const size_t name_end = stat.rfind(')');  // "pid (name) state parent …"
     if (name_end == std::string::npos || name_end + 4 >= stat.size()) continue;
     const std::string_view rest = std::string_view(stat).substr(name_end + 4);
     if (ParseInteger(rest.substr(0, rest.find(' ')), parent)) children.emplace(parent, pid);
@@ -91,7 +91,8 @@ std::set<uint64_t> SocketInodes(pid_t pid) {
     std::error_code gone;
     const std::string target = std::filesystem::read_symlink(entry->path(), gone);
     uint64_t inode = 0;
-    if (target.starts_with("socket:[") && ParseInteger(std::string_view(target).substr(8, target.size() - 9), inode)) inodes.insert(inode);
+    if (target.starts_with("socket:[") && ParseInteger(std::string_view(target).substr(8, target.size() - 9), inode))
+      inodes.insert(inode);
   }
   return inodes;
 }
@@ -109,12 +110,13 @@ std::vector<Connection> ParseConnections(std::string_view table) {
   std::vector<Connection> connections;
   std::istringstream lines{std::string(table)};
   std::string line;
-  std::getline(lines, line);   // headings
+  std::getline(lines, line);  // headings
   while (std::getline(lines, line)) {
     std::istringstream fields(line);
     std::string slot, local, remote, state, queues, timer, retransmits, uid, timeout;
     uint64_t inode = 0;
-    if (!(fields >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >> timeout >> inode)) continue;
+    if (!(fields >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >> timeout >> inode))
+      continue;
     int number = 0;
     if (!ParseInteger(std::string_view(state), number, 16)) continue;
     if (number != kEstablished && number != kSynSent && (number < kFirstClosing || number > kLastClosing)) continue;

@@ -1,11 +1,11 @@
 #include "cli/database_url.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace pgassay::cli {
 
@@ -29,7 +29,9 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
   }
 }
 
-bool IsIn(std::string_view word, std::initializer_list<std::string_view> words) { return std::ranges::find(words, word) != words.end(); }
+bool IsIn(std::string_view word, std::initializer_list<std::string_view> words) {
+  return std::ranges::find(words, word) != words.end();
+}
 
 // Length of the scheme with its last colon, and who reads it; nothing if this is no PostgreSQL URL.
 struct Scheme {
@@ -51,10 +53,12 @@ std::optional<Scheme> ParseScheme(std::string_view text) {
   const size_t slashes = text.find("://");
   const std::string start = Lower(text.substr(0, std::min<size_t>(text.size(), 64)));
   if (start.starts_with("jdbc:") || start.starts_with("r2dbc:")) {
-    // jdbc:postgresql://…, jdbc:postgresql:database, jdbc:otel:postgresql://…; Testcontainers' jdbc:tc: starts its own server.
+    // jdbc:postgresql://…, jdbc:postgresql:database, jdbc:otel:postgresql://…; Testcontainers' jdbc:tc: starts its own
+    // server.
     const size_t at = start.find(":postgresql:");
     if (at == std::string::npos || (slashes != std::string_view::npos && slashes < at)) return std::nullopt;
-    if (start.find(":tc:") < at || start.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789:") < at) return std::nullopt;
+    if (start.find(":tc:") < at || start.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789:") < at)
+      return std::nullopt;
     const bool jdbc = start.starts_with("jdbc:");
     return Scheme{at + std::string_view(":postgresql:").size(), jdbc ? UrlDialect::kJdbc : UrlDialect::kR2dbc};
   }
@@ -97,8 +101,8 @@ std::optional<std::vector<UrlHost>> ParseHosts(std::string_view text) {
   return hosts;
 }
 
-// The authority of the URL: user, password and hosts. Passwords hold # and ? in practice, though they should not: where the
-// strict reading gives no host list, everything up to the last @ before the path is taken for user and password.
+// The authority of the URL: user, password and hosts. Passwords hold # and ? in practice, though they should not: where
+// the strict reading gives no host list, everything up to the last @ before the path is taken for user and password.
 bool ParseAuthority(std::string_view rest, DatabaseUrl& url, size_t& length) {
   const size_t strict_end = std::min(rest.find_first_of("/?#"), rest.size());
   const size_t at = rest.substr(0, strict_end).rfind('@');
@@ -173,7 +177,8 @@ bool IsTlsParameter(std::string_view lower_name) {
          lower_name == "ssl_min_protocol_version" || lower_name == "ssl_max_protocol_version";
 }
 
-void NoteTlsDemand(std::string_view lower_name, const std::string& value, std::string_view parameter, DatabaseUrl& url) {
+void NoteTlsDemand(std::string_view lower_name, const std::string& value, std::string_view parameter,
+                   DatabaseUrl& url) {
   TlsDemand demand = TlsDemand::kUnsaid;
   if (IsIn(lower_name, {"sslmode", "ssl", "requiressl"})) {
     demand = value.empty() ? TlsDemand::kRequire : ParseTlsDemand(value);
@@ -197,7 +202,7 @@ std::string_view TlsOff(UrlDialect dialect, bool sslmode_seen) {
     case UrlDialect::kR2dbc:
       return "sslMode=disable";
     case UrlDialect::kUnknown:
-      return sslmode_seen ? "sslmode=disable" : "";   // a reader that knew sslmode will know this
+      return sslmode_seen ? "sslmode=disable" : "";  // a reader that knew sslmode will know this
     case UrlDialect::kNoTls:
       return "";
   }
@@ -205,7 +210,7 @@ std::string_view TlsOff(UrlDialect dialect, bool sslmode_seen) {
 }
 
 std::string HostParametersThroughPorts(const std::vector<uint16_t>& ports, UrlDialect dialect) {
-  const bool repeated = dialect == UrlDialect::kLibpq || dialect == UrlDialect::kAsyncpg;   // SQLAlchemy's form
+  const bool repeated = dialect == UrlDialect::kLibpq || dialect == UrlDialect::kAsyncpg;  // SQLAlchemy's form
   if (repeated) {
     std::vector<std::string> parts;
     for (const uint16_t port : ports) parts.push_back(fmt::format("host={}:{}", kLoopback, port));
@@ -240,7 +245,7 @@ TlsDemand ParseTlsDemand(std::string_view value) {
   if (IsIn(word, {"disable", "false", "0", "off", "no", "allow"})) return TlsDemand::kOff;
   if (word == "prefer") return TlsDemand::kPrefer;
   if (word.starts_with("verify")) return TlsDemand::kVerify;
-  return TlsDemand::kRequire;   // require, true, 1, no-verify, and words we do not know
+  return TlsDemand::kRequire;  // require, true, 1, no-verify, and words we do not know
 }
 
 bool LooksLikeDatabaseUrl(std::string_view text) { return ParseScheme(text).has_value(); }
@@ -255,11 +260,12 @@ Result<DatabaseUrl> ParseDatabaseUrl(std::string_view text) {
   if (rest.starts_with("//")) {
     rest.remove_prefix(2);
     size_t length = 0;
-    if (!ParseAuthority(rest, url, length)) return Fail("its host and port cannot be made out (percent-encode special characters of the password)");
+    if (!ParseAuthority(rest, url, length))
+      return Fail("its host and port cannot be made out (percent-encode special characters of the password)");
     rest.remove_prefix(length);
   } else {
     url.hosts.emplace_back();
-    if (!rest.starts_with('/') && !rest.starts_with('?')) url.path = "/";   // jdbc:postgresql:database
+    if (!rest.starts_with('/') && !rest.starts_with('?')) url.path = "/";  // jdbc:postgresql:database
   }
   const size_t hash = std::min(rest.find('#'), rest.size());
   url.fragment = rest.substr(hash);
@@ -299,7 +305,7 @@ std::string UrlThroughPorts(const DatabaseUrl& url, const std::vector<uint16_t>&
     if (!IsTlsParameter(Lower(NameAndValue(parameter).first))) {
       parameters.push_back(parameter);
     } else if (!tls_written && !off.empty()) {
-      parameters.emplace_back(off);   // where the first of them stood
+      parameters.emplace_back(off);  // where the first of them stood
       tls_written = true;
     }
   }
@@ -318,7 +324,8 @@ std::string UrlThroughPorts(const DatabaseUrl& url, const std::vector<uint16_t>&
 
 std::string WithoutSecrets(const DatabaseUrl& url) {
   std::vector<std::string> hosts;
-  for (const UrlHost& host : url.hosts) hosts.push_back(host.port.empty() ? host.host : fmt::format("{}:{}", host.host, host.port));
+  for (const UrlHost& host : url.hosts)
+    hosts.push_back(host.port.empty() ? host.host : fmt::format("{}:{}", host.host, host.port));
   return fmt::format("{}//{}{}", url.scheme, fmt::join(hosts, ","), url.path);
 }
 

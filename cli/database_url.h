@@ -1,7 +1,8 @@
 // A PostgreSQL address as an URL, taken apart so that hosts and TLS can be changed and every other byte kept.
-// Understood: postgres://, postgresql://, postgresql+DRIVER:// (and postgis, pgsql, psql for postgresql), jdbc:postgresql://,
-// jdbc:postgresql:DATABASE, r2dbc:postgresql://; several hosts, [IPv6], percent-encoding, sockets as ?host=/dir or %2Fdir, no host, no port.
-// Pure. Source: libpq's connection URIs, pgjdbc's and SQLAlchemy's forms of them.
+// Understood: postgres://, postgresql://, postgresql+DRIVER:// (and postgis, pgsql, psql for postgresql),
+// jdbc:postgresql://, jdbc:postgresql:DATABASE, r2dbc:postgresql://; several hosts, [IPv6], percent-encoding, sockets
+// as ?host=/dir or %2Fdir, no host, no port. Pure. Source: libpq's connection URIs, pgjdbc's and SQLAlchemy's forms of
+// them.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +17,10 @@ namespace pgassay::cli {
 
 // Who reads the URL, as far as it says: that decides how TLS is switched off in it.
 enum class UrlDialect : uint8_t {
-  kUnknown,   // plain postgresql://: libpq or any driver that reads its URLs
-  kLibpq,     // +psycopg, +psycopg2, +aiopg, …
-  kAsyncpg,   // +asyncpg: ssl=
-  kNoTls,     // +pg8000 and others that take no TLS parameter in the URL
+  kUnknown,  // plain postgresql://: libpq or any driver that reads its URLs
+  kLibpq,    // +psycopg, +psycopg2, +aiopg, …
+  kAsyncpg,  // +asyncpg: ssl=
+  kNoTls,    // +pg8000 and others that take no TLS parameter in the URL
   kJdbc,
   kR2dbc,
 };
@@ -28,22 +29,22 @@ enum class UrlDialect : uint8_t {
 enum class TlsDemand : uint8_t { kUnsaid, kOff, kPrefer, kRequire, kVerify };
 
 struct UrlHost {
-  std::string host;   // decoded, IPv6 without brackets; "" if none is named; starts with / for a directory of sockets
-  std::string port;   // "" if none is named
+  std::string host;  // decoded, IPv6 without brackets; "" if none is named; starts with / for a directory of sockets
+  std::string port;  // "" if none is named
 };
 
 struct DatabaseUrl {
-  std::string scheme;                    // up to and with the last colon: "postgresql+asyncpg:", "jdbc:postgresql:"
+  std::string scheme;  // up to and with the last colon: "postgresql+asyncpg:", "jdbc:postgresql:"
   UrlDialect dialect = UrlDialect::kUnknown;
-  std::optional<std::string> userinfo;   // as written
-  std::vector<UrlHost> hosts;            // at least one; hosts and ports given as parameters already applied
-  bool hosts_from_parameters = false;    // ?host=a&host=b or ?host=a,b
-  std::string path;                      // as written, with its slash; "" if none
-  std::vector<std::string> parameters;   // as written, "name=value"; those that name hosts are left out
-  std::string fragment;                  // as written, with its #
-  std::string service;                   // ?service=NAME, "" if none
+  std::optional<std::string> userinfo;  // as written
+  std::vector<UrlHost> hosts;           // at least one; hosts and ports given as parameters already applied
+  bool hosts_from_parameters = false;   // ?host=a&host=b or ?host=a,b
+  std::string path;                     // as written, with its slash; "" if none
+  std::vector<std::string> parameters;  // as written, "name=value"; those that name hosts are left out
+  std::string fragment;                 // as written, with its #
+  std::string service;                  // ?service=NAME, "" if none
   TlsDemand tls = TlsDemand::kUnsaid;
-  std::string tls_said;                  // the parameter that says so: "sslmode=require"
+  std::string tls_said;  // the parameter that says so: "sslmode=require"
 };
 
 // Does `text` look like a PostgreSQL URL? Then ParseDatabaseUrl says what is wrong with it, if anything is.

@@ -1,10 +1,10 @@
 #include "cli/findings_output.h"
 
-#include <algorithm>
-#include <sstream>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
+#include <sstream>
 
 #include "cli/commands.h"
 #include "cli/suggest.h"
@@ -30,7 +30,8 @@ Result<> CheckFailOn(const std::vector<std::string>& fail_on) {
 }  // namespace
 
 Result<FindingsOutput> FindingsOutput::From(const Settings& settings) {
-  FindingsOutput output{.reporter = reporters::FindReporter(settings.Text("format")), .fail_on = settings.List("fail-on")};
+  FindingsOutput output{.reporter = reporters::FindReporter(settings.Text("format")),
+                        .fail_on = settings.List("fail-on")};
   if (output.reporter == nullptr) {
     std::vector<std::string_view> known;
     for (const reporters::Reporter& reporter : reporters::AllReporters()) known.push_back(reporter.format);
@@ -59,7 +60,8 @@ int WriteFindings(const std::vector<std::string>& traces, const FindingsOutput& 
   style.round_trip_ms = settings.Number("rtt");
   std::ostringstream text;
   output.reporter->write(*report, style, text);
-  if (const auto written = WriteOutput(settings.Text("output"), text.str()); !written) return Trouble(written.error().message);
+  if (const auto written = WriteOutput(settings.Text("output"), text.str()); !written)
+    return Trouble(written.error().message);
   return FailsOn(report->findings, output.fail_on) ? kExitFindings : kExitOk;
 }
 

@@ -1,5 +1,5 @@
-// How many findings a recording holds so far, for the status line: the trace is read while it is written, never more often than
-// every two seconds, and never for more than a twentieth of the time. Threads: one.
+// How many findings a recording holds so far, for the status line: the trace is read while it is written, never more
+// often than every two seconds, and never for more than a twentieth of the time. Threads: one.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,8 @@ namespace pgassay::cli {
 
 class LiveFindings {
  public:
-  LiveFindings(std::string trace_path, const detectors::RuleOptions& rules) : trace_path_(std::move(trace_path)), rules_(rules) {}
+  LiveFindings(std::string trace_path, const detectors::RuleOptions& rules)
+      : trace_path_(std::move(trace_path)), rules_(rules) {}
   // The last count known; counts anew when that is due.
   uint64_t Count();
 

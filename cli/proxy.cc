@@ -1,8 +1,7 @@
-#include <signal.h>
-#include <unistd.h>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "cli/address_plan.h"
 #include "cli/commands.h"
@@ -15,9 +14,9 @@ namespace pgassay::cli {
 
 namespace {
 
-constexpr uint16_t kListenPort = 6432;           // where poolers in front of PostgreSQL listen by custom
-constexpr int kWatchMs = 100;                    // as Supervisor::Watch asks
-constexpr uint64_t kBytesPerExecution = 100;     // of the timeline in SQLite, its index included
+constexpr uint16_t kListenPort = 6432;        // where poolers in front of PostgreSQL listen by custom
+constexpr int kWatchMs = 100;                 // as Supervisor::Watch asks
+constexpr uint64_t kBytesPerExecution = 100;  // of the timeline in SQLite, its index included
 
 Result<std::vector<relay::Route>> Routes(const Settings& settings, const relay::Address& upstream) {
   std::vector<relay::Route> routes;
@@ -25,8 +24,10 @@ Result<std::vector<relay::Route>> Routes(const Settings& settings, const relay::
     const auto address = relay::ParseAddress(text, kListenPort);
     if (!address) return Fail(fmt::format("--listen {}: {}", text, address.error().message));
     if (!IsLoopback(*address) && !settings.Switch("allow-plaintext-remote")) {
-      return Fail(fmt::format("--listen {} can be reached from other machines, and without TLS (listen on 127.0.0.1, or give "
-                              "--allow-plaintext-remote)", text));
+      return Fail(
+          fmt::format("--listen {} can be reached from other machines, and without TLS (listen on 127.0.0.1, or give "
+                      "--allow-plaintext-remote)",
+                      text));
     }
     if (*address == upstream) return Fail(fmt::format("--listen and --upstream are both {}", text));
     routes.push_back({.listen = *address, .upstream = upstream});
@@ -36,9 +37,12 @@ Result<std::vector<relay::Route>> Routes(const Settings& settings, const relay::
 
 Result<SupervisorOptions> OptionsFrom(const Invocation& invocation) {
   const Settings& settings = invocation.settings;
-  if (::geteuid() == 0 && !settings.Switch("allow-root")) return Fail("proxy does not run as root (use another user, or give --allow-root)");
-  if (settings.Text("upstream").empty()) return Fail("proxy needs --upstream, the server's address (for example postgresql://127.0.0.1:5432)");
-  if (settings.Text("trace").empty()) return Fail("proxy needs --trace, the file to record into (for example trace.db)");
+  if (::geteuid() == 0 && !settings.Switch("allow-root"))
+    return Fail("proxy does not run as root (use another user, or give --allow-root)");
+  if (settings.Text("upstream").empty())
+    return Fail("proxy needs --upstream, the server's address (for example postgresql://127.0.0.1:5432)");
+  if (settings.Text("trace").empty())
+    return Fail("proxy needs --trace, the file to record into (for example trace.db)");
   const auto upstream = ParseUpstream(settings.Text("upstream"), invocation.environment, Machine::ThisOne());
   if (!upstream) return std::unexpected(upstream.error());
   AddressPlan plan;
@@ -93,7 +97,8 @@ int RunProxy(const Invocation& invocation) {
     }
   }
   if (const auto stopped = supervisor->Stop(); !stopped) return Trouble(stopped.error().message);
-  Say(fmt::format("{} queries recorded into {}", reporters::FormatCount(TotalQueries(supervisor->totals())), options->trace.path));
+  Say(fmt::format("{} queries recorded into {}", reporters::FormatCount(TotalQueries(supervisor->totals())),
+                  options->trace.path));
   return exit_code;
 }
 

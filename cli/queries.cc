@@ -1,8 +1,8 @@
-#include <algorithm>
-#include <sstream>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
+#include <sstream>
 
 #include "cli/commands.h"
 

@@ -1,6 +1,6 @@
-#include <sstream>
-
 #include <fmt/format.h>
+
+#include <sstream>
 
 #include "cli/commands.h"
 #include "cli/suggest.h"

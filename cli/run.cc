@@ -1,13 +1,12 @@
 // `run`: plan the addresses, start the recording, run CMD through it, report.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "cli/address_plan.h"
 #include "cli/child_process.h"
@@ -23,28 +22,30 @@ namespace pgassay::cli {
 
 namespace {
 
-constexpr int kWatchMs = 100;         // as Supervisor::Watch asks
-constexpr int kEagerWatchMs = 20;     // while nothing came through: short-lived connections are seen too
+constexpr int kWatchMs = 100;      // as Supervisor::Watch asks
+constexpr int kEagerWatchMs = 20;  // while nothing came through: short-lived connections are seen too
 constexpr int64_t kEagerNs = 5'000'000'000;
-constexpr int kDrainMs = 2000;        // for what CMD left open; what it closed ends at once
+constexpr int kDrainMs = 2000;  // for what CMD left open; what it closed ends at once
 constexpr int kMaxTraceNumber = 10'000;
 
-// pgassay.db, pgassay-2.db, … : the first name that is free, in the working directory or, if that cannot be written, in TMPDIR.
+// pgassay.db, pgassay-2.db, … : the first name that is free, in the working directory or, if that cannot be written, in
+// TMPDIR.
 std::string FreshTracePath(const Environment& environment) {
   const std::string folder = ::access(".", W_OK) == 0 ? "" : environment.GetFilled("TMPDIR").value_or("/tmp") + "/";
   for (int number = 1; number < kMaxTraceNumber; ++number) {
     std::string path = number == 1 ? folder + "pgassay.db" : fmt::format("{}pgassay-{}.db", folder, number);
-    struct stat status {};
+    struct stat status{};
     if (::lstat(path.c_str(), &status) != 0) return path;
   }
-  return folder + "pgassay.db";   // refused by the recorder with a sentence
+  return folder + "pgassay.db";  // refused by the recorder with a sentence
 }
 
 SupervisorOptions OptionsFor(const AddressPlan& plan, const Invocation& invocation) {
   const Settings& settings = invocation.settings;
   SupervisorOptions options;
   for (const Upstream& upstream : plan.upstreams) {
-    options.relay.routes.push_back({.listen = {.host = "127.0.0.1", .port = 0, .unix_path = ""}, .upstream = upstream.address});
+    options.relay.routes.push_back(
+        {.listen = {.host = "127.0.0.1", .port = 0, .unix_path = ""}, .upstream = upstream.address});
   }
   options.relay.threads = static_cast<int>(settings.Count("threads"));
   options.trace.path = settings.IsSet("trace") ? settings.Text("trace") : FreshTracePath(invocation.environment);
@@ -52,7 +53,7 @@ SupervisorOptions OptionsFor(const AddressPlan& plan, const Invocation& invocati
   options.trace.command = "run";
   options.ingest.kept_tags = settings.List("keep-tag");
   options.drain_ms = kDrainMs;
-  options.check_upstreams = false;    // CheckServers knows which of them may be down
+  options.check_upstreams = false;  // CheckServers knows which of them may be down
   return options;
 }
 
@@ -78,7 +79,8 @@ Result<> CheckServers(const AddressPlan& plan) {
 void SayWhatIsRecorded(const AddressPlan& plan, const SupervisorOptions& options) {
   std::vector<std::string> servers;
   for (size_t i = 0; i < plan.upstreams.size(); ++i) {
-    servers.push_back(fmt::format("{} ({})", relay::ToString(plan.upstreams[i].address), fmt::join(plan.VariablesOf(i), ", ")));
+    servers.push_back(
+        fmt::format("{} ({})", relay::ToString(plan.upstreams[i].address), fmt::join(plan.VariablesOf(i), ", ")));
   }
   Say(fmt::format("recording {} into {}", fmt::join(servers, ", "), options.trace.path));
 }
@@ -90,7 +92,8 @@ std::vector<std::string> VariablesThatMention(const std::string& remote, const E
   const bool local = host == "127.0.0.1" || host == "[::1]";
   std::vector<std::string> names;
   for (const auto& [name, value] : environment.variables()) {
-    const bool names_host = value == host || value == remote || (local && (value == "localhost" || value == "localhost" + remote.substr(colon)));
+    const bool names_host = value == host || value == remote ||
+                            (local && (value == "localhost" || value == "localhost" + remote.substr(colon)));
     if (names_host && !name.starts_with("PG")) names.push_back(name);
   }
   return names;
@@ -108,8 +111,10 @@ void ExplainEmptyRun(ConnectionWatch& watch, const Environment& environment) {
     if (!names.empty()) {
       Say(fmt::format("to lead it here: pgassay run --env {} -- …", fmt::join(names, " --env ")));
     } else {
-      Say(fmt::format("to lead it here: have it read {} from a variable and name that by --env, or start pgassay proxy --listen "
-                      "127.0.0.1:6432 --upstream {} --trace trace.db and point it at 127.0.0.1:6432", remote, remote));
+      Say(fmt::format(
+          "to lead it here: have it read {} from a variable and name that by --env, or start pgassay proxy --listen "
+          "127.0.0.1:6432 --upstream {} --trace trace.db and point it at 127.0.0.1:6432",
+          remote, remote));
     }
   }
 }
@@ -145,7 +150,8 @@ std::vector<uint16_t> Ports(const std::vector<relay::Address>& addresses) {
   return ports;
 }
 
-int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const std::string& program, const FindingsOutput& output) {
+int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const std::string& program,
+                const FindingsOutput& output) {
   const sigset_t mask = CurrentSignalMask();
   auto signals = Signals::Block();
   if (!signals) return Trouble(signals.error().message);
@@ -174,9 +180,9 @@ int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const std
 int RunRun(const Invocation& invocation) {
   const auto output = FindingsOutput::From(invocation.settings);
   if (!output) return Trouble(output.error().message);
-  const auto plan = PlanAddresses(invocation.environment,
-                                  {.upstream = invocation.settings.Text("upstream"), .names = invocation.settings.List("env")},
-                                  Machine::ThisOne());
+  const auto plan = PlanAddresses(
+      invocation.environment,
+      {.upstream = invocation.settings.Text("upstream"), .names = invocation.settings.List("env")}, Machine::ThisOne());
   if (!plan) return Trouble(plan.error().message);
   const auto notes = JudgeEncryption(*plan);
   if (!notes) return Trouble(notes.error().message);

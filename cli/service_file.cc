@@ -36,7 +36,8 @@ std::optional<ServiceEntries> ParseService(std::string_view file, std::string_vi
   return entries;
 }
 
-std::optional<ServiceEntries> FindService(std::string_view service, const Environment& environment, const Machine& machine) {
+std::optional<ServiceEntries> FindService(std::string_view service, const Environment& environment,
+                                          const Machine& machine) {
   std::vector<std::string> paths;
   if (const auto file = environment.GetFilled("PGSERVICEFILE")) {
     paths.push_back(*file);

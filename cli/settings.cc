@@ -1,13 +1,13 @@
 #include "cli/settings.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cassert>
 #include <cctype>
 #include <charconv>
 #include <cmath>
-
-#include <fmt/format.h>
 
 #include "cli/suggest.h"
 #include "proxy/base/shared_totals.h"
@@ -16,7 +16,7 @@ namespace pgassay::cli {
 
 namespace {
 
-constexpr double kMany = 1e15;   // above any sensible figure, exact as a double
+constexpr double kMany = 1e15;  // above any sensible figure, exact as a double
 
 // The order is that of --help.
 constexpr std::array kSettings = std::to_array<SettingInfo>({
@@ -25,7 +25,8 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
     {"upstream", SettingKind::kText, "URI", "", 0, 0, kRun | kProxy,
      "the server: a PostgreSQL URL, HOST:PORT or a socket's path"},
     {"env", SettingKind::kList, "NAME", "", 0, 0, kRun,
-     "also rewrite this variable: an URL, HOST:PORT, or a host whose port is in its sibling (DB_HOST, DB_PORT); may be repeated"},
+     "also rewrite this variable: an URL, HOST:PORT, or a host whose port is in its sibling (DB_HOST, DB_PORT); may be "
+     "repeated"},
     {"trace", SettingKind::kText, "FILE", "", 0, 0, kRun | kProxy,
      "the file to record into (run: pgassay.db in the working directory, or the next free pgassay-N.db)"},
     {"append", SettingKind::kSwitch, "", "false", 0, 0, kRun | kProxy, "record into a trace that exists already"},
@@ -33,17 +34,20 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
     {"max-connections", SettingKind::kCount, "N", "1000", 1, 1e6, kProxy, "clients beyond this are refused"},
     {"max-trace-size", SettingKind::kBytes, "SIZE", "0", 0, kMany, kProxy,
      "bound of the timeline, for example 500MB: the oldest executions go first, totals stay exact; 0 keeps all"},
-    {"drain", SettingKind::kNumber, "SECONDS", "5", 0, 86400, kProxy, "how long open sessions may go on after SIGINT or SIGTERM"},
+    {"drain", SettingKind::kNumber, "SECONDS", "5", 0, 86400, kProxy,
+     "how long open sessions may go on after SIGINT or SIGTERM"},
     {"keep-tag", SettingKind::kList, "KEY", "", 0, 0, kRun | kProxy,
      "also store this key of the tags in SQL comments; may be repeated"},
     {"allow-root", SettingKind::kSwitch, "", "false", 0, 0, kProxy, "run although this is root"},
     {"allow-plaintext-remote", SettingKind::kSwitch, "", "false", 0, 0, kProxy,
      "listen on an address that other machines reach, without TLS"},
     {"format", SettingKind::kText, "F", "terminal", 0, 0, kRun | kReport | kQueries | kShow, "terminal or json"},
-    {"output", SettingKind::kText, "FILE", "", 0, 0, kRun | kReport | kQueries, "write there instead of standard output"},
+    {"output", SettingKind::kText, "FILE", "", 0, 0, kRun | kReport | kQueries,
+     "write there instead of standard output"},
     {"all", SettingKind::kSwitch, "", "false", 0, 0, kRun | kReport, "every finding, not the ten most costly"},
     {"fail-on", SettingKind::kList, "WHAT", "", 0, 0, kRun | kReport,
-     "exit 1 when there is a finding that is proven, one that is at least likely, or one of the rule named; may be repeated"},
+     "exit 1 when there is a finding that is proven, one that is at least likely, or one of the rule named; may be "
+     "repeated"},
     {"rtt", SettingKind::kNumber, "MS", "1", 0, 60000, kRun | kReport,
      "the network's round trip, in milliseconds, at which saved round trips are priced"},
     {"sort", SettingKind::kText, "BY", "time", 0, 0, kQueries, "time, calls, rows, bytes or errors"},
@@ -127,7 +131,8 @@ std::vector<std::string> Split(const SettingInfo& setting, const std::string& te
   return parts;
 }
 
-// A variable that is nearly one of ours is a mistake that would be silent otherwise; any other PGASSAY_* is somebody else's.
+// A variable that is nearly one of ours is a mistake that would be silent otherwise; any other PGASSAY_* is somebody
+// else's.
 Result<> CheckVariableNames(const Environment& environment) {
   std::vector<std::string> known = {"PGASSAY_CONFIG"};
   for (const SettingInfo& setting : kSettings) known.push_back(VariableName(setting));
@@ -162,7 +167,8 @@ std::string KeyName(const SettingInfo& setting) { return Replaced(setting.name, 
 
 Result<uint64_t> ParseBytes(std::string_view text) {
   size_t digits = 0;
-  while (digits < text.size() && (std::isdigit(static_cast<unsigned char>(text[digits])) != 0 || text[digits] == '.')) ++digits;
+  while (digits < text.size() && (std::isdigit(static_cast<unsigned char>(text[digits])) != 0 || text[digits] == '.'))
+    ++digits;
   const Result<double> number = ParseNumber(text.substr(0, digits));
   std::string unit;
   for (const char c : text.substr(digits)) {

@@ -1,8 +1,10 @@
-// Every setting of every command, in one table: from it come the flags, the PGASSAY_* variables, the keys of pgassay.toml, the
-// checks of their values, `--help` and `pgassay config`. Precedence: flag > environment > file > default.
+// Every setting of every command, in one table: from it come the flags, the PGASSAY_* variables, the keys of
+// pgassay.toml, the checks of their values, `--help` and `pgassay config`. Precedence: flag > environment > file >
+// default.
 //
-// A setting is named as its flag is ("max-connections"); its variable is PGASSAY_MAX_CONNECTIONS, its key max_connections.
-// Values stay text until a command asks for them; Resolve() has then already refused what does not convert.
+// A setting is named as its flag is ("max-connections"); its variable is PGASSAY_MAX_CONNECTIONS, its key
+// max_connections. Values stay text until a command asks for them; Resolve() has then already refused what does not
+// convert.
 #pragma once
 
 #include <cstdint>
@@ -34,23 +36,24 @@ struct SettingInfo {
 };
 
 std::span<const SettingInfo> AllSettings();
-const SettingInfo* FindSetting(std::string_view name);   // null if unknown
-std::string VariableName(const SettingInfo& setting);    // "PGASSAY_MAX_CONNECTIONS"
-std::string KeyName(const SettingInfo& setting);         // "max_connections"
+const SettingInfo* FindSetting(std::string_view name);  // null if unknown
+std::string VariableName(const SettingInfo& setting);   // "PGASSAY_MAX_CONNECTIONS"
+std::string KeyName(const SettingInfo& setting);        // "max_connections"
 
-// Values given by flags or by a file: setting name -> one text per occurrence or element; a switch that is on is "true".
+// Values given by flags or by a file: setting name -> one text per occurrence or element; a switch that is on is
+// "true".
 using Values = std::map<std::string, std::vector<std::string>, std::less<>>;
 
 // pgassay.toml as far as it says anything.
 struct ConfigFile {
-  std::string path;   // "" if there is none
+  std::string path;  // "" if there is none
   Values values;
   detectors::RuleOptions rules;
 };
 
 struct SettingValue {
   std::vector<std::string> texts;
-  std::string origin;   // "flag", "PGASSAY_THREADS", "pgassay.toml", "default"
+  std::string origin;  // "flag", "PGASSAY_THREADS", "pgassay.toml", "default"
 };
 
 class Settings {
@@ -58,12 +61,12 @@ class Settings {
   // Everything checked: names of variables, and each value against its kind and range.
   static Result<Settings> Resolve(const Values& flags, const Environment& environment, const ConfigFile& file);
 
-  const SettingValue& Value(std::string_view name) const;   // REQUIRES: a name of the table, as for all below
-  bool IsSet(std::string_view name) const;                  // by anything but its default
+  const SettingValue& Value(std::string_view name) const;  // REQUIRES: a name of the table, as for all below
+  bool IsSet(std::string_view name) const;                 // by anything but its default
   std::string Text(std::string_view name) const;
   std::vector<std::string> List(std::string_view name) const;
   bool Switch(std::string_view name) const;
-  uint64_t Count(std::string_view name) const;              // kCount and kBytes
+  uint64_t Count(std::string_view name) const;  // kCount and kBytes
   double Number(std::string_view name) const;
   const detectors::RuleOptions& rules() const { return rules_; }
   const std::string& file_path() const { return file_path_; }

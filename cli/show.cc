@@ -1,8 +1,8 @@
-#include <algorithm>
-#include <sstream>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
+#include <sstream>
 
 #include "cli/commands.h"
 
@@ -10,8 +10,8 @@ namespace pgassay::cli {
 
 namespace {
 
-constexpr uint64_t kTimelineRows = 1000;   // repeats are folded; the unit's whole timeline is in the trace
-constexpr size_t kShortestPrefix = 2;      // shorter ones are statement numbers or typing mistakes
+constexpr uint64_t kTimelineRows = 1000;  // repeats are folded; the unit's whole timeline is in the trace
+constexpr size_t kShortestPrefix = 2;     // shorter ones are statement numbers or typing mistakes
 
 std::vector<const Finding*> FindingsNamed(const Report& report, const std::string& id) {
   std::vector<const Finding*> found;
@@ -69,8 +69,9 @@ struct Page {
     if (findings.empty() && statements.size() == 1) return Of(*statements.front());
     const std::string& path = report.trace_paths.front();
     if (findings.empty() && statements.empty()) {
-      return Fail(fmt::format("{} has no finding and no statement {} (pgassay report {} and pgassay queries {} list them)", path, id,
-                              path, path));
+      return Fail(
+          fmt::format("{} has no finding and no statement {} (pgassay report {} and pgassay queries {} list them)",
+                      path, id, path, path));
     }
     std::vector<std::string> names;
     for (const Finding* finding : findings) names.push_back(finding->id);

@@ -1,12 +1,11 @@
 #include "cli/signals.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 
 #include <cerrno>
 #include <cstring>
-
-#include <fmt/format.h>
 
 namespace pgassay::cli {
 
@@ -14,7 +13,8 @@ Result<Signals> Signals::Block() {
   sigset_t set;
   ::sigemptyset(&set);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD}) ::sigaddset(&set, number);
-  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return Fail(fmt::format("cannot block signals: {}", std::strerror(errno)));
+  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0)
+    return Fail(fmt::format("cannot block signals: {}", std::strerror(errno)));
   UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd) return Fail(fmt::format("cannot wait for signals: {}", std::strerror(errno)));
   return Signals(std::move(fd));

@@ -1,5 +1,6 @@
-// The signals that end or steer a recording, taken as messages instead of handlers: blocked from construction on, read by Wait().
-// SIGCHLD is among them, so that Wait() returns when a child has ended. Children that are forked meanwhile inherit the blocked mask.
+// The signals that end or steer a recording, taken as messages instead of handlers: blocked from construction on, read
+// by Wait(). SIGCHLD is among them, so that Wait() returns when a child has ended. Children that are forked meanwhile
+// inherit the blocked mask.
 #pragma once
 
 #include <sys/signalfd.h>

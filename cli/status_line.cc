@@ -1,12 +1,11 @@
 #include "cli/status_line.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "cli/terminal.h"
 #include "reporters/reporter.h"
@@ -15,8 +14,8 @@ namespace pgassay::cli {
 
 namespace {
 
-constexpr int64_t kRedrawNs = 250'000'000;    // four times a second reads as live and costs nothing
-constexpr int64_t kRateNs = 1'000'000'000;    // the window of queries/s
+constexpr int64_t kRedrawNs = 250'000'000;  // four times a second reads as live and costs nothing
+constexpr int64_t kRateNs = 1'000'000'000;  // the window of queries/s
 
 bool line_is_shown = false;
 
@@ -53,7 +52,8 @@ std::string StatusText(const SharedTotals& totals, double queries_per_second, ui
   size_t columns = text.size();
   for (size_t i = 1; i < parts.size(); ++i) {
     columns += 2 + parts[i].size();
-    if (columns >= static_cast<size_t>(std::max(width, 1))) break;   // the last column is left free: some terminals wrap there
+    if (columns >= static_cast<size_t>(std::max(width, 1)))
+      break;  // the last column is left free: some terminals wrap there
     text += ", " + parts[i];
   }
   return text;
@@ -67,7 +67,8 @@ void StatusLine::Update(const SharedTotals& totals, LiveFindings& findings, int6
   if (!enabled_ || (drawn_ns_ != 0 && now_ns - drawn_ns_ < kRedrawNs)) return;
   const uint64_t queries = TotalQueries(totals);
   if (rate_ns_ == 0 || now_ns - rate_ns_ >= kRateNs) {
-    if (rate_ns_ != 0) rate_ = static_cast<double>(queries - rate_queries_) * 1e9 / static_cast<double>(now_ns - rate_ns_);
+    if (rate_ns_ != 0)
+      rate_ = static_cast<double>(queries - rate_queries_) * 1e9 / static_cast<double>(now_ns - rate_ns_);
     rate_ns_ = now_ns;
     rate_queries_ = queries;
   }

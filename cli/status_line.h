@@ -1,6 +1,6 @@
-// One line at the bottom of a terminal's stderr that says how the recording goes. It is there only while Update() is called, and is
-// taken away before anything else is printed: Say() and WriteOutput() call ClearShown().
-// Threads: one; at most one StatusLine per process.
+// One line at the bottom of a terminal's stderr that says how the recording goes. It is there only while Update() is
+// called, and is taken away before anything else is printed: Say() and WriteOutput() call ClearShown(). Threads: one;
+// at most one StatusLine per process.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +25,10 @@ class StatusLine {
 
  private:
   bool enabled_;
-  int64_t drawn_ns_ = 0;       // 0: never
-  int64_t rate_ns_ = 0;        // when rate_queries_ was read
+  int64_t drawn_ns_ = 0;  // 0: never
+  int64_t rate_ns_ = 0;   // when rate_queries_ was read
   uint64_t rate_queries_ = 0;
-  double rate_ = 0;            // queries per second
+  double rate_ = 0;  // queries per second
 };
 
 // "3 sessions, 1 284 queries/s, 2 findings, 12 041 queries in all", cut to `width` columns.

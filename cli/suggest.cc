@@ -1,8 +1,8 @@
 #include "cli/suggest.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace pgassay::cli {
 

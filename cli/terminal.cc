@@ -1,6 +1,7 @@
 #include "cli/terminal.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -8,8 +9,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "cli/commands.h"
 #include "cli/status_line.h"
@@ -19,14 +18,15 @@ namespace pgassay::cli {
 
 namespace {
 
-constexpr int kNarrowest = 40;   // below this a report is unreadable anyway
+constexpr int kNarrowest = 40;  // below this a report is unreadable anyway
 
 // As setlocale decides: the first of the three that is set.
 bool SpeaksUtf8(const Environment& environment) {
   for (const std::string_view name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
     const auto value = environment.GetFilled(name);
     if (!value) continue;
-    return value->find("UTF-8") != std::string::npos || value->find("utf8") != std::string::npos || value->find("utf-8") != std::string::npos;
+    return value->find("UTF-8") != std::string::npos || value->find("utf8") != std::string::npos ||
+           value->find("utf-8") != std::string::npos;
   }
   return false;
 }

@@ -1,5 +1,6 @@
-// Talking to the person: what the terminal can show, sentences on stderr, whole texts on stdout. Nothing below cli/ prints.
-// A status line that is on the screen is taken away before a sentence is written (status_line.h registers itself).
+// Talking to the person: what the terminal can show, sentences on stderr, whole texts on stdout. Nothing below cli/
+// prints. A status line that is on the screen is taken away before a sentence is written (status_line.h registers
+// itself).
 #pragma once
 
 #include <string>
@@ -12,14 +13,14 @@
 namespace pgassay::cli {
 
 struct Terminal {
-  bool out = false, err = false;   // stdout, stderr are terminals
-  bool color = false;              // of stdout: a terminal, NO_COLOR unset or empty, TERM not dumb
-  bool unicode = false;            // the locale's charset is UTF-8
-  int width = 80;                  // columns of stdout; COLUMNS, else the terminal's, else 80
+  bool out = false, err = false;  // stdout, stderr are terminals
+  bool color = false;             // of stdout: a terminal, NO_COLOR unset or empty, TERM not dumb
+  bool unicode = false;           // the locale's charset is UTF-8
+  int width = 80;                 // columns of stdout; COLUMNS, else the terminal's, else 80
   static Terminal Detect(const Environment& environment);
 };
 
-int TerminalColumns(int fd);   // as the kernel says now; 0 if fd is no terminal
+int TerminalColumns(int fd);  // as the kernel says now; 0 if fd is no terminal
 
 // "pgassay: <sentence>" on stderr.
 void Say(std::string_view sentence);

@@ -33,7 +33,8 @@ struct Outcome {
 };
 
 // The plan, and the environment at ports 4001, 4002, …
-Outcome Through(const Environment& environment, const PlanOptions& options = {}, const Machine& machine = MachineWith({})) {
+Outcome Through(const Environment& environment, const PlanOptions& options = {},
+                const Machine& machine = MachineWith({})) {
   auto plan = PlanAddresses(environment, options, machine);
   EXPECT_TRUE(plan) << plan.error().message;
   std::vector<uint16_t> ports;
@@ -61,7 +62,8 @@ TEST(AddressPlan, OneListenerPerDistinctServer) {
 }
 
 TEST(AddressPlan, PgHostAndPort) {
-  const auto [plan, environment] = Through({{"PGHOST", "db"}, {"PGPORT", "5433"}, {"PGSSLMODE", "prefer"}, {"PGSSLROOTCERT", "/ca.pem"}});
+  const auto [plan, environment] =
+      Through({{"PGHOST", "db"}, {"PGPORT", "5433"}, {"PGSSLMODE", "prefer"}, {"PGSSLROOTCERT", "/ca.pem"}});
   EXPECT_THAT(Servers(plan), ElementsAre("db:5433"));
   EXPECT_EQ(environment.Get("PGHOST"), "127.0.0.1");
   EXPECT_EQ(environment.Get("PGPORT"), "4001");
@@ -91,14 +93,17 @@ TEST(AddressPlan, NothingNamedIsWhatLibpqWouldTake) {
 }
 
 TEST(AddressPlan, AnUrlWithoutAHostTakesItFromTheEnvironmentIfItsDriverDoes) {
-  const Environment environment = {{"PGHOST", "/run/pg"}, {"PGPORT", "7"}, {"A", "postgresql:///app"}, {"J", "jdbc:postgresql:app"}};
+  const Environment environment = {
+      {"PGHOST", "/run/pg"}, {"PGPORT", "7"}, {"A", "postgresql:///app"}, {"J", "jdbc:postgresql:app"}};
   EXPECT_THAT(Servers(Through(environment).plan), ElementsAre("/run/pg/.s.PGSQL.7", "localhost:5432"));
 }
 
 TEST(AddressPlan, ServicesAreReadAndReplaced) {
-  const Machine machine = MachineWith({{"/home/me/.pg_service.conf",
-                                        "# mine\n[other]\nhost=wrong\n[shop]\nhost=db\nport=5433\ndbname=shop\nuser=me\nsslmode=prefer\n"}});
-  const auto [plan, environment] = Through({{"HOME", "/home/me"}, {"PGSERVICE", "shop"}, {"PGHOST", "ignored"}}, {}, machine);
+  const Machine machine = MachineWith(
+      {{"/home/me/.pg_service.conf",
+        "# mine\n[other]\nhost=wrong\n[shop]\nhost=db\nport=5433\ndbname=shop\nuser=me\nsslmode=prefer\n"}});
+  const auto [plan, environment] =
+      Through({{"HOME", "/home/me"}, {"PGSERVICE", "shop"}, {"PGHOST", "ignored"}}, {}, machine);
   EXPECT_THAT(Servers(plan), ElementsAre("db:5433"));
   EXPECT_EQ(environment.Get("PGSERVICE"), std::nullopt);
   EXPECT_EQ(environment.Get("PGDATABASE"), "shop");
@@ -111,9 +116,9 @@ TEST(AddressPlan, ServicesAreReadAndReplaced) {
 }
 
 TEST(AddressPlan, NamedVariables) {
-  const auto [plan, environment] =
-      Through({{"DB_HOST", "db"}, {"DB_PORT", "5433"}, {"REPLICA", "db:5434"}, {"shopHost", "::1"}, {"PGHOST_OTHER", "x"}},
-              {.upstream = "", .names = {"DB_HOST", "REPLICA", "shopHost"}});
+  const auto [plan, environment] = Through(
+      {{"DB_HOST", "db"}, {"DB_PORT", "5433"}, {"REPLICA", "db:5434"}, {"shopHost", "::1"}, {"PGHOST_OTHER", "x"}},
+      {.upstream = "", .names = {"DB_HOST", "REPLICA", "shopHost"}});
   EXPECT_THAT(Servers(plan), ElementsAre("db:5433", "db:5434", "[::1]:5432"));
   EXPECT_EQ(environment.Get("DB_HOST"), "127.0.0.1");
   EXPECT_EQ(environment.Get("DB_PORT"), "4001");
@@ -131,7 +136,8 @@ TEST(AddressPlan, NamedVariablesThatLeadNowhereAreErrors) {
 }
 
 TEST(AddressPlan, UpstreamGivenIsWhereEverythingLeads) {
-  const auto [plan, environment] = Through({{"URL", "postgresql://a/app"}, {"OTHER", "postgresql://b/app"}}, {.upstream = "127.0.0.1:7", .names = {}});
+  const auto [plan, environment] = Through({{"URL", "postgresql://a/app"}, {"OTHER", "postgresql://b/app"}},
+                                           {.upstream = "127.0.0.1:7", .names = {}});
   EXPECT_THAT(Servers(plan), ElementsAre("127.0.0.1:7"));
   EXPECT_EQ(environment.Get("OTHER"), "postgresql://127.0.0.1:4001/app");
   EXPECT_EQ(environment.Get("PGPORT"), "4001");
@@ -164,7 +170,8 @@ TEST(Encryption, IsNeverGivenUpSilentlyTowardsAnotherMachine) {
   EXPECT_THAT(Judged({{"URL", "postgresql://db/app?sslmode=prefer"}}), HasSubstr("said: "));
   EXPECT_EQ(Judged({{"URL", "postgresql://db/app?sslmode=disable"}}), "silent");
   EXPECT_THAT(Judged({{"URL", "postgresql://db/app?sslmode=require"}}), HasSubstr("refused: sslmode=require of URL"));
-  EXPECT_THAT(Judged({{"URL", "postgresql://db/app"}, {"PGSSLMODE", "require"}}), HasSubstr("refused: PGSSLMODE=require"));
+  EXPECT_THAT(Judged({{"URL", "postgresql://db/app"}, {"PGSSLMODE", "require"}}),
+              HasSubstr("refused: PGSSLMODE=require"));
   EXPECT_THAT(Judged({{"URL", "jdbc:postgresql://db/app?ssl=true"}}), HasSubstr("refused: "));
   EXPECT_THAT(Judged({{"URL", "postgresql://127.evil.example/app?sslmode=require"}}), HasSubstr("refused: "));
 }
@@ -172,9 +179,11 @@ TEST(Encryption, IsNeverGivenUpSilentlyTowardsAnotherMachine) {
 TEST(Encryption, MayBeGivenUpOnThisMachineAndIsSaid) {
   EXPECT_EQ(Judged({{"URL", "postgresql://localhost/app"}}), "silent");
   EXPECT_EQ(Judged({{"URL", "postgresql:///app?host=/tmp&sslmode=require"}}), "silent");
-  EXPECT_THAT(Judged({{"URL", "postgresql+asyncpg://127.0.0.1/app?ssl=require"}}), HasSubstr("said: ssl=require of URL is not kept"));
+  EXPECT_THAT(Judged({{"URL", "postgresql+asyncpg://127.0.0.1/app?ssl=require"}}),
+              HasSubstr("said: ssl=require of URL is not kept"));
   EXPECT_THAT(Judged({{"URL", "postgresql://[::1]/app?sslmode=verify-full"}}), HasSubstr("refused: "));
-  EXPECT_THAT(Judged({}, "postgresql://localhost?sslmode=require"), HasSubstr("refused: sslmode=require of --upstream"));
+  EXPECT_THAT(Judged({}, "postgresql://localhost?sslmode=require"),
+              HasSubstr("refused: sslmode=require of --upstream"));
   EXPECT_THAT(Judged({{"URL", "postgresql://db/app?sslmode=verify-full"}}, "127.0.0.1:6000"), HasSubstr("said: "));
 }
 

@@ -34,8 +34,8 @@ class CommandLineTest : public testing::Test {
 
   // A shell runs `pgassay ARGUMENTS` in an empty folder, with none of this machine's PG* variables.
   Said Pgassay(const std::string& arguments, const std::string& environment = "") const {
-    const std::string command = "cd '" + folder_ + "' && env -i PATH=/usr/bin:/bin HOME=" + folder_ + " " + environment +
-                                " '" PGASSAY_PROGRAM "' " + arguments + " >out 2>err </dev/null";
+    const std::string command = "cd '" + folder_ + "' && env -i PATH=/usr/bin:/bin HOME=" + folder_ + " " +
+                                environment + " '" PGASSAY_PROGRAM "' " + arguments + " >out 2>err </dev/null";
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), Read("out"), Read("err")};
   }
@@ -63,7 +63,8 @@ TEST_F(CommandLineTest, BadUsageIsOneSentenceAndExitCode2) {
   EXPECT_THAT(Pgassay("zzzzzz"), RefusedWith("pgassay --help"));
   EXPECT_THAT(Pgassay("--all report"), RefusedWith("--all comes before a command"));
   EXPECT_THAT(Pgassay("report"), RefusedWith("report needs a trace"));
-  EXPECT_THAT(Pgassay("report x.db --fail-no proven"), RefusedWith("report does not know --fail-no (did you mean --fail-on?)"));
+  EXPECT_THAT(Pgassay("report x.db --fail-no proven"),
+              RefusedWith("report does not know --fail-no (did you mean --fail-on?)"));
   EXPECT_THAT(Pgassay("report x.db --fail-on"), RefusedWith("--fail-on needs a value"));
   EXPECT_THAT(Pgassay("report x.db --fail-on provne"), RefusedWith("(did you mean proven?)"));
   EXPECT_THAT(Pgassay("report x.db --format yaml"), RefusedWith("--format does not know yaml"));
@@ -84,9 +85,11 @@ TEST_F(CommandLineTest, ProxySaysWhatItNeeds) {
   EXPECT_THAT(Pgassay("proxy --allow-root --upstream 127.0.0.1:1"), RefusedWith("proxy needs --trace"));
   EXPECT_THAT(Pgassay("proxy --allow-root --upstream 127.0.0.1:1 --trace t.db --listen 0.0.0.0:0"),
               RefusedWith("--allow-plaintext-remote"));
-  EXPECT_THAT(Pgassay("proxy --allow-root --upstream 127.0.0.1:1 --trace t.db --listen nonsense:port"), RefusedWith("--listen nonsense:port"));
+  EXPECT_THAT(Pgassay("proxy --allow-root --upstream 127.0.0.1:1 --trace t.db --listen nonsense:port"),
+              RefusedWith("--listen nonsense:port"));
   EXPECT_THAT(Pgassay("proxy --allow-root --upstream mysql://db --trace t.db"), RefusedWith("no PostgreSQL URL"));
-  EXPECT_THAT(Pgassay("proxy --allow-root --upstream 'postgresql://u:secret@db?sslmode=require' --trace t.db"), RefusedWith("demands TLS"));
+  EXPECT_THAT(Pgassay("proxy --allow-root --upstream 'postgresql://u:secret@db?sslmode=require' --trace t.db"),
+              RefusedWith("demands TLS"));
 }
 
 TEST_F(CommandLineTest, AServerThatIsNotThereIsSaidBeforeAnythingStarts) {
@@ -118,7 +121,8 @@ TEST_F(CommandLineTest, ConfigurationErrorsNameFileAndLine) {
 
 TEST_F(CommandLineTest, ConfigShowsEachSettingAndItsOrigin) {
   Write("other.toml", "rtt = 2.5\nfail_on = [\"proven\"]\n");
-  const Said said = Pgassay("config --config other.toml", "PGASSAY_THREADS=3 PGASSAY_UPSTREAM=postgresql://u:secret@db/app");
+  const Said said =
+      Pgassay("config --config other.toml", "PGASSAY_THREADS=3 PGASSAY_UPSTREAM=postgresql://u:secret@db/app");
   EXPECT_EQ(said.code, 0);
   EXPECT_THAT(said.out, testing::ContainsRegex("rtt = 2.5 +# other.toml"));
   EXPECT_THAT(said.out, testing::ContainsRegex("fail_on = ..proven.. +# other.toml"));

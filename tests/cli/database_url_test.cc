@@ -8,8 +8,8 @@ namespace {
 
 struct Rewriting {
   std::string url;
-  std::string host, port;   // of the first host
-  std::string through;      // at port 4001, and 4002 for a second host
+  std::string host, port;  // of the first host
+  std::string through;     // at port 4001, and 4002 for a second host
 };
 
 class RewrittenUrl : public testing::TestWithParam<Rewriting> {};
@@ -47,53 +47,67 @@ INSTANTIATE_TEST_SUITE_P(
     HostsAsParametersAndSockets, RewrittenUrl,
     testing::Values(
         Rewriting{"postgresql:///app?host=/run/postgresql", "/run/postgresql", "", "postgresql://127.0.0.1:4001/app"},
-        Rewriting{"postgresql:///app?host=/run/postgresql&port=5433", "/run/postgresql", "5433", "postgresql://127.0.0.1:4001/app"},
+        Rewriting{"postgresql:///app?host=/run/postgresql&port=5433", "/run/postgresql", "5433",
+                  "postgresql://127.0.0.1:4001/app"},
         Rewriting{"postgresql://u@:5433/app?host=/tmp&x=1", "/tmp", "5433", "postgresql://u@127.0.0.1:4001/app?x=1"},
-        Rewriting{"postgresql://%2Frun%2Fpostgresql:5433/app", "/run/postgresql", "5433", "postgresql://127.0.0.1:4001/app"},
+        Rewriting{"postgresql://%2Frun%2Fpostgresql:5433/app", "/run/postgresql", "5433",
+                  "postgresql://127.0.0.1:4001/app"},
         Rewriting{"postgresql://db/app?hostaddr=10.0.0.7", "10.0.0.7", "", "postgresql://127.0.0.1:4001/app"},
         Rewriting{"postgresql://a:1,b:2/app", "a", "1", "postgresql://127.0.0.1:4001,127.0.0.1:4002/app"},
         Rewriting{"postgresql://a,[::1]:2/app?target_session_attrs=any", "a", "",
                   "postgresql://127.0.0.1:4001,127.0.0.1:4002/app?target_session_attrs=any"},
-        Rewriting{"postgresql:///app?host=a,b&port=1,2", "a", "1", "postgresql:///app?host=127.0.0.1,127.0.0.1&port=4001,4002"},
+        Rewriting{"postgresql:///app?host=a,b&port=1,2", "a", "1",
+                  "postgresql:///app?host=127.0.0.1,127.0.0.1&port=4001,4002"},
         Rewriting{"postgresql+psycopg:///app?host=a:1&host=b:2", "a", "1",
                   "postgresql+psycopg:///app?host=127.0.0.1:4001&host=127.0.0.1:4002&sslmode=disable"}));
 
 INSTANTIATE_TEST_SUITE_P(
     EachReaderIsToldInItsOwnWords, RewrittenUrl,
     testing::Values(
-        Rewriting{"postgresql://db/app?sslmode=require&x=1", "db", "", "postgresql://127.0.0.1:4001/app?sslmode=disable&x=1"},
-        Rewriting{"postgresql://db/app?x=1&sslrootcert=/ca.pem&sslcert=c&sslkey=k&channel_binding=require&gssencmode=prefer", "db", "",
-                  "postgresql://127.0.0.1:4001/app?x=1&sslmode=disable"},
+        Rewriting{"postgresql://db/app?sslmode=require&x=1", "db", "",
+                  "postgresql://127.0.0.1:4001/app?sslmode=disable&x=1"},
+        Rewriting{
+            "postgresql://db/app?x=1&sslrootcert=/ca.pem&sslcert=c&sslkey=k&channel_binding=require&gssencmode=prefer",
+            "db", "", "postgresql://127.0.0.1:4001/app?x=1&sslmode=disable"},
         Rewriting{"postgres://db/app?ssl=true", "db", "", "postgres://127.0.0.1:4001/app"},
         Rewriting{"postgresql+psycopg2://db/app", "db", "", "postgresql+psycopg2://127.0.0.1:4001/app?sslmode=disable"},
-        Rewriting{"postgresql+asyncpg://u:p@db/app?ssl=require", "db", "", "postgresql+asyncpg://u:p@127.0.0.1:4001/app?ssl=disable"},
+        Rewriting{"postgresql+asyncpg://u:p@db/app?ssl=require", "db", "",
+                  "postgresql+asyncpg://u:p@127.0.0.1:4001/app?ssl=disable"},
         Rewriting{"postgresql+asyncpg://db/app?prepared_statement_cache_size=0", "db", "",
                   "postgresql+asyncpg://127.0.0.1:4001/app?prepared_statement_cache_size=0&ssl=disable"},
         Rewriting{"postgresql+pg8000://db/app", "db", "", "postgresql+pg8000://127.0.0.1:4001/app"},
-        Rewriting{"jdbc:postgresql://db:5432/app?ssl=true&user=u", "db", "5432", "jdbc:postgresql://127.0.0.1:4001/app?sslmode=disable&user=u"},
-        Rewriting{"jdbc:postgresql://db/app?sslMode=verify-full&sslrootcert=x", "db", "", "jdbc:postgresql://127.0.0.1:4001/app?sslmode=disable"},
+        Rewriting{"jdbc:postgresql://db:5432/app?ssl=true&user=u", "db", "5432",
+                  "jdbc:postgresql://127.0.0.1:4001/app?sslmode=disable&user=u"},
+        Rewriting{"jdbc:postgresql://db/app?sslMode=verify-full&sslrootcert=x", "db", "",
+                  "jdbc:postgresql://127.0.0.1:4001/app?sslmode=disable"},
         Rewriting{"jdbc:postgresql:app", "", "", "jdbc:postgresql://127.0.0.1:4001/app?sslmode=disable"},
         Rewriting{"jdbc:postgresql:/", "", "", "jdbc:postgresql://127.0.0.1:4001/?sslmode=disable"},
         Rewriting{"jdbc:postgresql://a:1,b:2/app?targetServerType=primary", "a", "1",
                   "jdbc:postgresql://127.0.0.1:4001,127.0.0.1:4002/app?targetServerType=primary&sslmode=disable"},
-        Rewriting{"jdbc:otel:postgresql://db/app", "db", "", "jdbc:otel:postgresql://127.0.0.1:4001/app?sslmode=disable"},
-        Rewriting{"r2dbc:pool:postgresql://db/app?sslMode=require", "db", "", "r2dbc:pool:postgresql://127.0.0.1:4001/app?sslMode=disable"}));
+        Rewriting{"jdbc:otel:postgresql://db/app", "db", "",
+                  "jdbc:otel:postgresql://127.0.0.1:4001/app?sslmode=disable"},
+        Rewriting{"r2dbc:pool:postgresql://db/app?sslMode=require", "db", "",
+                  "r2dbc:pool:postgresql://127.0.0.1:4001/app?sslMode=disable"}));
 
 TEST(DatabaseUrl, IsToldFromOtherTexts) {
-  for (const std::string text : {"", "postgres", "mysql://db/app", "postgresql", "http://postgresql://x", "jdbc:mysql://db/postgresql:",
-                                 "jdbc:tc:postgresql:15:///app", "see postgresql://db", "postgresqlx://db", "5432"}) {
+  for (const std::string text : {"", "postgres", "mysql://db/app", "postgresql", "http://postgresql://x",
+                                 "jdbc:mysql://db/postgresql:", "jdbc:tc:postgresql:15:///app", "see postgresql://db",
+                                 "postgresqlx://db", "5432"}) {
     EXPECT_FALSE(LooksLikeDatabaseUrl(text)) << text;
   }
 }
 
 TEST(DatabaseUrl, WithoutReadableHostsIsAnError) {
-  for (const std::string text : {"postgresql://u:p@db:port/app", "postgresql://[::1/app", "postgresql://db:5432:1/app"}) {
+  for (const std::string text :
+       {"postgresql://u:p@db:port/app", "postgresql://[::1/app", "postgresql://db:5432:1/app"}) {
     EXPECT_FALSE(ParseDatabaseUrl(text)) << text;
   }
 }
 
 TEST(DatabaseUrl, SaysTheStrictestDemandForTls) {
-  const auto demand = [](const std::string& parameters) { return ParseDatabaseUrl("postgresql://db/app?" + parameters)->tls; };
+  const auto demand = [](const std::string& parameters) {
+    return ParseDatabaseUrl("postgresql://db/app?" + parameters)->tls;
+  };
   EXPECT_EQ(demand("x=1"), TlsDemand::kUnsaid);
   EXPECT_EQ(demand("sslmode=disable"), TlsDemand::kOff);
   EXPECT_EQ(demand("sslmode=prefer"), TlsDemand::kPrefer);

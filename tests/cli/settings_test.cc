@@ -18,8 +18,10 @@ std::string ErrorOf(const Values& flags, const Environment& environment, const C
 }
 
 TEST(Settings, AFlagComesBeforeAVariableBeforeTheFileBeforeTheDefault) {
-  const ConfigFile file{.path = "pgassay.toml", .values = {{"threads", {"2"}}, {"limit", {"5"}}, {"rtt", {"3"}}}, .rules = {}};
-  const auto settings = Settings::Resolve({{"threads", {"4"}}}, {{"PGASSAY_THREADS", "3"}, {"PGASSAY_LIMIT", "6"}}, file);
+  const ConfigFile file{
+      .path = "pgassay.toml", .values = {{"threads", {"2"}}, {"limit", {"5"}}, {"rtt", {"3"}}}, .rules = {}};
+  const auto settings =
+      Settings::Resolve({{"threads", {"4"}}}, {{"PGASSAY_THREADS", "3"}, {"PGASSAY_LIMIT", "6"}}, file);
   ASSERT_TRUE(settings);
   EXPECT_EQ(settings->Count("threads"), 4);
   EXPECT_EQ(settings->Count("limit"), 6);
@@ -61,7 +63,9 @@ TEST(Settings, SizesHaveUnits) {
 }
 
 TEST(ConfigFile, HoldsSettingsAndRules) {
-  const auto file = ParseConfig("threads = 2\nfail_on = [\"proven\", \"wide-select\"]\nappend = true\n[rules.n-plus-one]\nenabled = false\n", "c.toml");
+  const auto file = ParseConfig(
+      "threads = 2\nfail_on = [\"proven\", \"wide-select\"]\nappend = true\n[rules.n-plus-one]\nenabled = false\n",
+      "c.toml");
   ASSERT_TRUE(file) << file.error().message;
   EXPECT_THAT(file->values.at("threads"), ElementsAre("2"));
   EXPECT_THAT(file->values.at("fail-on"), ElementsAre("proven", "wide-select"));
@@ -77,7 +81,8 @@ TEST(ConfigFile, SaysWhereItIsWrongAndWhatWasMeant) {
   EXPECT_EQ(error("\nthread = 2"), "c.toml:2: unknown key thread (did you mean threads?)");
   EXPECT_EQ(error("fail-on = []"), "c.toml:1: unknown key fail-on (did you mean fail_on?)");
   EXPECT_THAT(error("[rules.n-plus-on]\nenabled = 1"), HasSubstr("did you mean n-plus-one?"));
-  EXPECT_THAT(error("[rules.n-plus-one]\nenable = 1"), HasSubstr("c.toml:2: unknown key enable in [rules.n-plus-one] (did you mean enabled?)"));
+  EXPECT_THAT(error("[rules.n-plus-one]\nenable = 1"),
+              HasSubstr("c.toml:2: unknown key enable in [rules.n-plus-one] (did you mean enabled?)"));
   EXPECT_THAT(error("[rules.n-plus-one]\nenabled = \"x\""), HasSubstr("no number"));
   EXPECT_THAT(error("threads = [1, 2]"), HasSubstr("not a list"));
   EXPECT_THAT(error("rules = 1"), HasSubstr("[rules.ID]"));
