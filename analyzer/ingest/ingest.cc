@@ -28,12 +28,18 @@ constexpr std::array<std::string_view, 9> kAllowedTags = {"route", "controller",
 std::string_view EndName(session::SessionEnd end) {
   using session::SessionEnd;
   switch (end) {
-    case SessionEnd::kTerminated: return "terminated";
-    case SessionEnd::kClientClosed: return "client_closed";
-    case SessionEnd::kServerClosed: return "server_closed";
-    case SessionEnd::kReset: return "reset";
-    case SessionEnd::kServerFatal: return "server_fatal";
-    case SessionEnd::kShutdown: return "shutdown";
+    case SessionEnd::kTerminated:
+      return "terminated";
+    case SessionEnd::kClientClosed:
+      return "client_closed";
+    case SessionEnd::kServerClosed:
+      return "server_closed";
+    case SessionEnd::kReset:
+      return "reset";
+    case SessionEnd::kServerFatal:
+      return "server_fatal";
+    case SessionEnd::kShutdown:
+      return "shutdown";
   }
   return "";
 }
@@ -41,14 +47,22 @@ std::string_view EndName(session::SessionEnd end) {
 std::string_view OpaqueName(session::OpaqueReason reason) {
   using session::OpaqueReason;
   switch (reason) {
-    case OpaqueReason::kNone: return "";
-    case OpaqueReason::kBadLength: return "bad_length";
-    case OpaqueReason::kUnknownType: return "unknown_type";
-    case OpaqueReason::kBadBody: return "bad_body";
-    case OpaqueReason::kUnexpectedReply: return "unexpected_reply";
-    case OpaqueReason::kLimit: return "limit";
-    case OpaqueReason::kEncrypted: return "encrypted";
-    case OpaqueReason::kReplication: return "replication";
+    case OpaqueReason::kNone:
+      return "";
+    case OpaqueReason::kBadLength:
+      return "bad_length";
+    case OpaqueReason::kUnknownType:
+      return "unknown_type";
+    case OpaqueReason::kBadBody:
+      return "bad_body";
+    case OpaqueReason::kUnexpectedReply:
+      return "unexpected_reply";
+    case OpaqueReason::kLimit:
+      return "limit";
+    case OpaqueReason::kEncrypted:
+      return "encrypted";
+    case OpaqueReason::kReplication:
+      return "replication";
   }
   return "";
 }
@@ -76,8 +90,8 @@ struct Cursor {
 };
 
 struct Prepared {
-  uint64_t text_hash = 0;              // by the protocol
-  std::shared_ptr<const Text> inner;   // by SQL
+  uint64_t text_hash = 0;             // by the protocol
+  std::shared_ptr<const Text> inner;  // by SQL
 };
 
 struct SessionState {
@@ -93,18 +107,18 @@ struct RelationName {
 // What an execution runs, after names are resolved.
 struct Resolved {
   const Shape* shape = nullptr;
-  const TextStatement* statement = nullptr;    // whose slots the sinks refer to; null: no SQL
-  const TextStatement* sent = nullptr;         // what was sent: EXECUTE, FETCH, or the same
-  std::shared_ptr<const Text> keep, keep_sent;  // own the two above
+  const TextStatement* statement = nullptr;         // whose slots the sinks refer to; null: no SQL
+  const TextStatement* sent = nullptr;              // what was sent: EXECUTE, FETCH, or the same
+  std::shared_ptr<const Text> keep, keep_sent;      // own the two above
   std::optional<std::vector<Parameter>> arguments;  // in place of the Bind's
-  Cursor* cursor = nullptr;                    // first FETCH of it
-  const Cursor* continued = nullptr;           // later FETCH of it
+  Cursor* cursor = nullptr;                         // first FETCH of it
+  const Cursor* continued = nullptr;                // later FETCH of it
 };
 
 struct ColumnSet {
   std::vector<ResultColumn> columns;
-  bool whole = false;          // every OID has a name
-  uint64_t names_known = 0;    // of the database when it was made
+  bool whole = false;        // every OID has a name
+  uint64_t names_known = 0;  // of the database when it was made
 };
 
 }  // namespace
@@ -137,8 +151,7 @@ class Ingest::State {
   }
 
   void On(const session::SessionClosed& closed) {
-    recorder_.EndSession(closed.session_id, closed.time_ns, EndName(closed.end),
-                         OpaqueName(closed.opaque),
+    recorder_.EndSession(closed.session_id, closed.time_ns, EndName(closed.end), OpaqueName(closed.opaque),
                          closed.relayed_frontend_bytes + closed.relayed_backend_bytes, closed.decoded_bytes,
                          closed.skipped_bytes, closed.opaque_bytes);
     lineage_.OnSessionClosed(closed.session_id, closed.time_ns);
@@ -160,7 +173,8 @@ class Ingest::State {
   }
 
   void On(const session::StatementPrepared& prepared) {
-    sessions_[prepared.session_id].prepared[std::string(prepared.name)] = {.text_hash = prepared.text_hash, .inner = {}};
+    sessions_[prepared.session_id].prepared[std::string(prepared.name)] = {.text_hash = prepared.text_hash,
+                                                                           .inner = {}};
   }
 
   void On(const session::StatementClosed& closed) {
@@ -313,7 +327,8 @@ class Ingest::State {
     std::vector<Parameter> parameters;
     parameters.reserve(event.parameters.size());
     for (const session::ParameterHash& sent : event.parameters) {
-      Parameter parameter{.type_oid = sent.type_oid, .null = sent.null, .array_length = sent.array_length, .hashes = {}};
+      Parameter parameter{
+          .type_oid = sent.type_oid, .null = sent.null, .array_length = sent.array_length, .hashes = {}};
       for (size_t i = 0; sent.hashed && i < sent.hashes.size(); ++i) {
         parameter.hashes.push_back({sent.hashes[i], sent.alternates[i]});
       }
@@ -346,7 +361,8 @@ class Ingest::State {
     }
   }
 
-  static std::vector<lineage::SinkValue> SinkValues(const Resolved& resolved, const std::vector<Parameter>& parameters) {
+  static std::vector<lineage::SinkValue> SinkValues(const Resolved& resolved,
+                                                    const std::vector<Parameter>& parameters) {
     std::vector<lineage::SinkValue> values;
     if (resolved.statement == nullptr) return values;
     for (const Sink& sink : resolved.shape->sinks) {
@@ -368,8 +384,8 @@ class Ingest::State {
     return values;
   }
 
-  // All values of an execution as one hash. Literals that are not comparable (floats, times) are told apart by the whole text.
-  // 0: unknown.
+  // All values of an execution as one hash. Literals that are not comparable (floats, times) are told apart by the
+  // whole text. 0: unknown.
   static uint64_t ParametersHash(const QueryEvent& event, const Resolved& resolved) {
     if (resolved.cursor != nullptr || resolved.continued != nullptr) return 0;
     uint64_t hash = event.parameters_hash;
@@ -400,12 +416,17 @@ class Ingest::State {
     set.whole = true;
     for (size_t i = 0; i < described->second.size(); ++i) {
       const DescribedColumn& column = described->second[i];
-      ResultColumn result{.relation = {}, .column = {}, .table_oid = column.table_oid, .attnum = column.attnum,
+      ResultColumn result{.relation = {},
+                          .column = {},
+                          .table_oid = column.table_oid,
+                          .attnum = column.attnum,
                           .type_oid = column.type_oid};
       if (column.table_oid != 0) {
         const auto name = names.find(column.table_oid);
-        if (name == names.end()) set.whole = false;
-        else result.relation = name->second.name;
+        if (name == names.end())
+          set.whole = false;
+        else
+          result.relation = name->second.name;
         const bool plain = listed && shape.facts.outputs[i].kind == sql::Output::Kind::kColumn;
         result.column = plain ? shape.facts.outputs[i].column.column : column.name;
       }
@@ -483,17 +504,22 @@ class Ingest::State {
         if (sent.inner) session.prepared[sent.name] = {.text_hash = 0, .inner = sent.inner};
         break;
       case NamedVerb::kDeallocate:
-        if (sent.name.empty()) session.prepared.clear();
-        else session.prepared.erase(sent.name);
+        if (sent.name.empty())
+          session.prepared.clear();
+        else
+          session.prepared.erase(sent.name);
         break;
       case NamedVerb::kDeclare:
         if (sent.inner && sent.inner->statements.size() == 1) {
-          session.cursors[sent.name] = {.statement = sent.inner->statements.front(), .parameters = std::move(parameters)};
+          session.cursors[sent.name] = {.statement = sent.inner->statements.front(),
+                                        .parameters = std::move(parameters)};
         }
         break;
       case NamedVerb::kClose:
-        if (sent.name.empty()) session.cursors.clear();
-        else session.cursors.erase(sent.name);
+        if (sent.name.empty())
+          session.cursors.clear();
+        else
+          session.cursors.erase(sent.name);
         break;
       case NamedVerb::kNone:
         if (sent.shape->facts.operation == sql::Operation::kDiscard) {
@@ -514,8 +540,9 @@ class Ingest::State {
   std::set<std::string, std::less<>> kept_tags_;
   std::unordered_map<uint64_t, SessionState> sessions_;
   std::unordered_map<uint64_t, std::vector<DescribedColumn>> described_;
-  std::map<std::string, std::map<uint32_t, RelationName>> relation_names_;                          // by database
-  std::map<std::pair<std::string, std::pair<int64_t, uint64_t>>, ColumnSet> column_sets_;           // database, statement, columns
+  std::map<std::string, std::map<uint32_t, RelationName>> relation_names_;  // by database
+  std::map<std::pair<std::string, std::pair<int64_t, uint64_t>>, ColumnSet>
+      column_sets_;  // database, statement, columns
 };
 
 Ingest::Ingest(const HashKey& key, trace::Recorder& recorder, IngestOptions options)

@@ -1,6 +1,6 @@
-// Records of the rings to rows of the trace: resolves texts, SQL-level PREPARE/EXECUTE and cursors, names relations, and feeds lineage and
-// the recorder in the order of time. This is the recorder process's whole work.
-// Threads: one owner. Blocking on storage is fine here: the relay never waits for it.
+// Records of the rings to rows of the trace: resolves texts, SQL-level PREPARE/EXECUTE and cursors, names relations,
+// and feeds lineage and the recorder in the order of time. This is the recorder process's whole work. Threads: one
+// owner. Blocking on storage is fine here: the relay never waits for it.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@
 namespace pgassay::ingest {
 
 struct IngestOptions {
-  std::vector<std::string> kept_tags;   // beyond the allow-list
+  std::vector<std::string> kept_tags;  // beyond the allow-list
 };
 
 class Ingest {
@@ -33,9 +33,9 @@ class Ingest {
   std::unique_ptr<State> state_;
 };
 
-// The recorder process: polls the rings, merges the loops by their watermarks, feeds Ingest, commits; returns when totals->relay_done is set
-// and the rings are empty (complete), or on an error of the trace file.
-Result<> RunRecorder(std::span<SharedRing> rings, SharedTotals& totals, const HashKey& key, const trace::OpenOptions& trace,
-                     const IngestOptions& options);
+// The recorder process: polls the rings, merges the loops by their watermarks, feeds Ingest, commits; returns when
+// totals->relay_done is set and the rings are empty (complete), or on an error of the trace file.
+Result<> RunRecorder(std::span<SharedRing> rings, SharedTotals& totals, const HashKey& key,
+                     const trace::OpenOptions& trace, const IngestOptions& options);
 
 }  // namespace pgassay::ingest

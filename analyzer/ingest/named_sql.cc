@@ -6,13 +6,14 @@
 namespace pgassay::ingest {
 namespace {
 
-// Words, quoted identifiers and single symbols; enough for the heads of seven statements. Literals inside parentheses are stepped over.
+// Words, quoted identifiers and single symbols; enough for the heads of seven statements. Literals inside parentheses
+// are stepped over.
 class Words {
  public:
   explicit Words(std::string_view text) : text_(text) {}
 
   struct Word {
-    std::string folded;      // upper case for keywords' sake; the name as PostgreSQL folds it is in `identifier`
+    std::string folded;  // upper case for keywords' sake; the name as PostgreSQL folds it is in `identifier`
     std::string identifier;
     size_t begin = 0, end = 0;
   };
@@ -26,8 +27,10 @@ class Words {
     if (c == '"') {
       for (++at_; at_ < text_.size(); ++at_) {
         if (text_[at_] == '"') {
-          if (at_ + 1 < text_.size() && text_[at_ + 1] == '"') ++at_;
-          else break;
+          if (at_ + 1 < text_.size() && text_[at_ + 1] == '"')
+            ++at_;
+          else
+            break;
         }
         word.identifier += text_[at_];
       }
@@ -141,8 +144,10 @@ std::optional<Words::Word> LastWord(Words words) {
 NamedSql ReadNamedSql(std::string_view text) {
   Words words(text);
   const auto verb_word = words.Next();
+  if (!verb_word) return {};
   NamedSql result;
-  if (!verb_word || (result.verb = VerbOf(verb_word->folded)) == NamedVerb::kNone) return {};
+  result.verb = VerbOf(verb_word->folded);
+  if (result.verb == NamedVerb::kNone) return {};
 
   std::optional<Words::Word> name;
   if (result.verb == NamedVerb::kFetch || result.verb == NamedVerb::kMove) {
@@ -159,10 +164,10 @@ NamedSql ReadNamedSql(std::string_view text) {
   if (result.verb == NamedVerb::kDeclare) result.inner = Behind(text, words, "FOR");
   if ((result.verb == NamedVerb::kPrepare || result.verb == NamedVerb::kDeclare) && result.inner.empty()) return {};
 
-  const bool all = name->folded == "ALL" &&
-                   (result.verb == NamedVerb::kDeallocate || result.verb == NamedVerb::kClose);
+  const bool all = name->folded == "ALL" && (result.verb == NamedVerb::kDeallocate || result.verb == NamedVerb::kClose);
   if (!all) result.name = name->identifier;
-  result.anonymous = std::string(text.substr(0, name->begin)) + (all ? "ALL" : "name") + std::string(text.substr(name->end));
+  result.anonymous =
+      std::string(text.substr(0, name->begin)) + (all ? "ALL" : "name") + std::string(text.substr(name->end));
   return result;
 }
 

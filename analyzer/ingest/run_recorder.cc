@@ -11,15 +11,15 @@
 namespace pgassay::ingest {
 namespace {
 
-constexpr int64_t kPollNs = 10'000'000;       // speed.md: the relay is never asked to wake us
-constexpr uint64_t kRecordsPerTurn = 4096;    // between looks at the clock
+constexpr int64_t kPollNs = 10'000'000;     // speed.md: the relay is never asked to wake us
+constexpr uint64_t kRecordsPerTurn = 4096;  // between looks at the clock
 
 // One loop's stream: the ring and the record at its front, decoded once.
 struct Stream {
   SharedRing* ring;
   LoopTotals* totals;
   std::optional<session::Record> front;
-  int64_t time_ns = 0;          // never decreases; dictionaries take the time before them
+  int64_t time_ns = 0;  // never decreases; dictionaries take the time before them
   int64_t watermark_ns = 0;
 
   bool Fill() {
@@ -149,8 +149,8 @@ class RecorderLoop {
 
 }  // namespace
 
-Result<> RunRecorder(std::span<SharedRing> rings, SharedTotals& totals, const HashKey& key, const trace::OpenOptions& trace,
-                     const IngestOptions& options) {
+Result<> RunRecorder(std::span<SharedRing> rings, SharedTotals& totals, const HashKey& key,
+                     const trace::OpenOptions& trace, const IngestOptions& options) {
   auto recorder = trace::Recorder::Open(trace);
   if (!recorder) return std::unexpected(recorder.error());
   if (const uint64_t restarts = totals.recorder.restarts.load(); restarts > 0) {

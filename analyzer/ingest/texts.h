@@ -1,6 +1,6 @@
 // The SQL texts of a recording: each text is scanned once, each shape analysed once, then both are looked up by hash.
-// Bounded: beyond kMaxTexts the least recently used half is forgotten; a forgotten text that runs again counts as unknown
-// until the relay sends it again.
+// Bounded: beyond kMaxTexts the least recently used half is forgotten; a forgotten text that runs again counts as
+// unknown until the relay sends it again.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@
 
 namespace pgassay::ingest {
 
-struct Sink {                       // a comparison, or a row comparison, whose slots take values
-  int comparison = -1;              // of a tuple: its first member
-  std::vector<int> slots;           // one; of a tuple: one per member
+struct Sink {              // a comparison, or a row comparison, whose slots take values
+  int comparison = -1;     // of a tuple: its first member
+  std::vector<int> slots;  // one; of a tuple: one per member
   bool any_array = false;
 };
 
@@ -35,8 +35,8 @@ struct TextStatement {
   std::vector<sql::SlotValue> values;
   std::vector<sql::Tag> tags;
   NamedVerb verb = NamedVerb::kNone;
-  std::string name;                       // of the prepared statement or cursor
-  std::shared_ptr<const Text> inner;      // PREPARE, DECLARE: what stands behind the name
+  std::string name;                   // of the prepared statement or cursor
+  std::shared_ptr<const Text> inner;  // PREPARE, DECLARE: what stands behind the name
 };
 
 struct Text {
@@ -67,7 +67,7 @@ class Texts {
   sql::Analyzer analyzer_;
   std::unordered_map<uint64_t, std::shared_ptr<const Text>> texts_;
   std::unordered_map<uint64_t, std::unique_ptr<Shape>> shapes_;
-  mutable uint64_t clock_ = 0;            // of uses, not of time
+  mutable uint64_t clock_ = 0;  // of uses, not of time
 };
 
 }  // namespace pgassay::ingest

@@ -19,7 +19,7 @@
 
 namespace pgassay::session {
 
-inline constexpr size_t kMaxTextBytes = 64 * 1024;    // of SQL text kept; the rest is counted
+inline constexpr size_t kMaxTextBytes = size_t{64} * 1024;   // of SQL text kept; the rest is counted
 inline constexpr size_t kMaxParameterBytes = 1024;    // a longer parameter is not hashed
 inline constexpr size_t kMaxHashedParameters = 256;   // per execution; the rest is counted
 inline constexpr size_t kMaxLineageColumns = 8;       // of a result, chosen from RowDescription
