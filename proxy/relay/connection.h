@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "proxy/base/unique_fd.h"
+#include "proxy/relay/client_process.h"
 #include "proxy/relay/sockets.h"
 #include "proxy/session/session.h"
 #include "proxy/wire/startup.h"
@@ -72,9 +73,10 @@ struct Connection {
   session::SessionEnd end = session::SessionEnd::kClientClosed;
   session::ByteCounts counted;  // the session's, as far as the totals have them
   uint64_t counted_queries = 0;
-  std::unique_ptr<session::Session> session;  // none for a cancel request
-  std::string cancel_request;                 // kCancel: as far as it came
-  SocketAddress server_address;               // once dialled
+  std::unique_ptr<session::Session> session;    // none for a cancel request
+  std::shared_ptr<const ClientPid> client_pid;  // a loopback client's, being looked for; until the session has it
+  std::string cancel_request;                   // kCancel: as far as it came
+  SocketAddress server_address;                 // once dialled
 };
 
 }  // namespace pgassay::relay

@@ -11,6 +11,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/relay/count.h"
 #include "proxy/relay/refusal.h"
+#include "proxy/relay/server_refusal.h"
 
 namespace pgassay::relay {
 namespace {
@@ -57,7 +58,7 @@ void EventLoop::Run() {
   for (;;) {
     // The recorder may take its own clock as our watermark while we sleep: the exchange orders our next reading after
     // it.
-    totals_.sleeping.store(1, std::memory_order_release);
+    if (!sink_.waiting()) totals_.sleeping.store(1, std::memory_order_release);
     const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsPerWait, WaitMilliseconds());
     totals_.sleeping.exchange(0, std::memory_order_seq_cst);
     sink_.OnBatch();
@@ -70,14 +71,17 @@ void EventLoop::Run() {
       if (stopping_ && EndDrain(count <= 0)) break;
     }
     closed_.clear();
-    totals_.watermark_ns.store(now_ns_, std::memory_order_release);
+    if (sink_.waiting()) sink_.Release(MonotonicNowNs(), false);
+    if (!sink_.waiting()) totals_.watermark_ns.store(now_ns_, std::memory_order_release);
   }
   closed_.clear();
+  sink_.Release(0, true);
   totals_.watermark_ns.store(now_ns_, std::memory_order_release);
   totals_.sleeping.store(1, std::memory_order_release);
 }
 
 int EventLoop::WaitMilliseconds() const {
+  if (sink_.waiting()) return 1;
   int64_t until = deadlines_.empty() ? 0 : deadlines_.begin()->first;
   if (accept_again_ns_ != 0 && (until == 0 || accept_again_ns_ < until)) until = accept_again_ns_;
   if (stopping_) {
@@ -195,6 +199,10 @@ void EventLoop::Accept(ListenerWatch& listener) {
   connections_.push_back(std::move(owned));
   SetRelayOptions(connection.client.fd.get(), shared_.routes[listener.route].listen_family);
   SetDeadline(connection, now_ns_ + shared_.first_bytes_limit_ns);
+  if (shared_.routes[listener.route].listen_family != AF_UNIX) {  // the answer is there when the login is, mostly
+    const int client = connection.client.fd.get();
+    connection.client_pid = shared_.clients.Find(PeerAddress(client), LocalAddress(client));
+  }
   OnHolding(connection);  // the first bytes are often here already
 }
 
@@ -266,14 +274,16 @@ void EventLoop::TakeSlotAndDial(Connection& connection) {
 
 void EventLoop::DialNext(Connection& connection) {
   const RouteSockets& route = shared_.routes[connection.route];
-  connection.phase = connection.cancel_request.empty() ? Phase::kDialling : connection.phase;
+  connection.phase = Phase::kDialling;
   Watch(connection.client, 0);
   SetDeadline(connection, 0);
   std::vector<SocketAddress> addresses;
   if (!connection.cancel_request.empty()) {
-    connection.phase = Phase::kDialling;
-    if (const auto holder = shared_.cancel_keys.Find(wire::CancelKey(connection.cancel_request))) {
+    const auto holder = shared_.cancel_keys.Find(wire::CancelKey(connection.cancel_request));
+    if (holder) {
       addresses.push_back(*holder);
+    } else if (connection.dial_retries++ == 0) {  // its login may be on the way to us: bytes go before they are decoded
+      return SetDeadline(connection, MonotonicNowNs() + kDialRetry);
     }
   }
   const std::vector<SocketAddress>& candidates = addresses.empty() ? route.upstreams : addresses;
@@ -312,11 +322,12 @@ void EventLoop::OnConnected(Connection& connection) {
     connection.session_id = shared_.next_session_id.fetch_add(1, std::memory_order_relaxed);
     session::SessionIdentity identity{.session_id = connection.session_id,
                                       .connected_ns = connection.connected_ns,
-                                      .client_pid = 0,
+                                      .client_pid = connection.client_pid ? 0 : PeerProcess(connection.client.fd.get()),
                                       .route = connection.route,
                                       .client_address = ToText(PeerAddress(connection.client.fd.get())),
                                       .upstream_address = ToText(connection.server_address)};
     connection.session = std::make_unique<session::Session>(std::move(identity), shared_.key, sink_);
+    if (connection.client_pid) sink_.AwaitClient(connection.session_id, std::move(connection.client_pid));
     Count(totals_.sessions_opened);
   } else {
     first = connection.cancel_request;
@@ -409,13 +420,19 @@ void EventLoop::Observe(const Leg& from, std::string_view bytes) {
     connection.session->OnFrontend(bytes, now_ns_);
   } else {
     connection.session->OnBackend(bytes, now_ns_);
-    if (!connection.cancel_key_known && connection.session->logged_in()) {
-      connection.cancel_key_known = true;
-      const std::string_view key = connection.session->cancel_key();
-      if (!key.empty()) shared_.cancel_keys.Add(key, connection.session_id, connection.server_address);
-    }
+    if (!connection.cancel_key_known) OnLoginBytes(connection, bytes);
   }
   AddTotals(connection);
+}
+
+void EventLoop::OnLoginBytes(Connection& connection, std::string_view bytes) {
+  if (connection.session->logged_in()) {
+    connection.cancel_key_known = true;
+    const std::string_view key = connection.session->cancel_key();
+    if (!key.empty()) shared_.cancel_keys.Add(key, connection.session_id, connection.server_address);
+  } else if (connection.session->bytes().backend == bytes.size() && InsistsOnTls(bytes)) {
+    Count(totals_.tls_required);
+  }
 }
 
 void EventLoop::AddTotals(Connection& connection) {

@@ -39,6 +39,7 @@ struct Shared {
   int drain_ms;
   const HashKey& key;
   CancelKeys cancel_keys;
+  ClientProcessFinder clients;
   std::atomic<uint64_t> next_session_id = 1;
   std::atomic<int> open_connections = 0;
 };
@@ -86,6 +87,7 @@ class EventLoop {
   void Deliver(Leg& from, std::string_view bytes);
   void Drain(Leg& to);
   void Observe(const Leg& from, std::string_view bytes);
+  void OnLoginBytes(Connection& connection, std::string_view bytes);
   void AddTotals(Connection& connection);
   void OnEndOfStream(Leg& from);
   void OnSendFailed(Leg& to, int error);

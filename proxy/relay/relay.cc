@@ -51,7 +51,8 @@ Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, Rel
                 .stop_fd = stop_fd,
                 .drain_ms = drain_ms,
                 .key = *memory.key,
-                .cancel_keys = {}};
+                .cancel_keys = {},
+                .clients = {}};
   for (size_t i = 0; i < listeners.size(); ++i) {
     Result<std::vector<SocketAddress>> upstreams = Resolve(options.routes[i].upstream, false);
     if (!upstreams) return std::unexpected(upstreams.error());

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 #include <variant>
 
+#include "proxy/base/clock.h"
 #include "proxy/relay/count.h"
 
 namespace pgassay::relay {
@@ -11,7 +13,9 @@ namespace {
 
 constexpr size_t kTextBuckets = 1 << 14;    // 65 536 texts, 512 KiB a loop: more than an application has
 constexpr size_t kColumnBuckets = 1 << 11;  // 8 192 row descriptions
-constexpr size_t kValueBatchReserve = 4;    // value batches leave this part of the ring free
+constexpr int64_t kClientPatience = 100'000'000;
+constexpr size_t kMaxWaitingBytes = 1 << 20;
+constexpr size_t kValueBatchReserve = 4;  // value batches leave this part of the ring free
 
 }  // namespace
 
@@ -46,21 +50,59 @@ RingSink::RingSink(SharedRing& ring, LoopTotals& totals, const RecorderTotals& r
 bool RingSink::WantsText(uint64_t text_hash) { return texts_.Insert(text_hash); }
 bool RingSink::WantsColumns(uint64_t columns_hash) { return columns_.Insert(columns_hash); }
 
-bool RingSink::Push(std::span<const std::byte> record, size_t reserve) { return ring_.TryPush(record, {}, reserve); }
+void RingSink::AwaitClient(uint64_t session_id, std::shared_ptr<const ClientPid> client) {
+  clients_.insert_or_assign(session_id, std::move(client));
+}
 
 void RingSink::Emit(const session::Record& record) {
   encoded_.clear();
   session::EncodeRecord(record, encoded_);
+  if (const auto* opened = std::get_if<session::SessionOpened>(&record); opened != nullptr && !clients_.empty()) {
+    if (auto client = clients_.extract(opened->session_id)) {
+      Hold(std::move(client.mapped()), MonotonicNowNs() + kClientPatience);
+      return Release(0, false);
+    }
+  }
+  if (waiting()) return Hold(nullptr, 0);
+  Push(record, encoded_);
+}
+
+void RingSink::Hold(std::shared_ptr<const ClientPid> client, int64_t until_ns) {
+  waiting_bytes_ += encoded_.size();
+  waiting_.push_back({encoded_, std::move(client), until_ns});
+  if (waiting_bytes_ > kMaxWaitingBytes) Release(0, true);
+}
+
+void RingSink::Release(int64_t now_ns, bool force) {
+  while (!waiting_.empty()) {
+    const Waiting& first = waiting_.front();
+    session::Record record = session::DecodeRecord(first.encoded);
+    if (first.client) {
+      const int32_t pid = first.client->value.load(std::memory_order_acquire);
+      if (pid == ClientPid::kPending && !force && now_ns < first.until_ns) return;
+      std::get<session::SessionOpened>(record).client_pid = std::max(pid, 0);
+      encoded_.clear();
+      session::EncodeRecord(record, encoded_);
+      Push(record, encoded_);
+    } else {
+      Push(record, first.encoded);
+    }
+    waiting_bytes_ -= first.encoded.size();
+    waiting_.pop_front();
+  }
+}
+
+void RingSink::Push(const session::Record& record, std::span<const std::byte> encoded) {
   if (std::holds_alternative<session::RowBatch>(record)) {
-    if (!Push(encoded_, ring_.capacity() / kValueBatchReserve)) Count(totals_.dropped_value_batches);
+    if (!ring_.TryPush(encoded, {}, ring_.capacity() / kValueBatchReserve)) Count(totals_.dropped_value_batches);
     return;
   }
   if (const auto* opened = std::get_if<session::SessionOpened>(&record)) {
-    open_sessions_.insert_or_assign(opened->session_id, encoded_);
+    open_sessions_.insert_or_assign(opened->session_id, std::vector(encoded.begin(), encoded.end()));
   } else if (const auto* closed = std::get_if<session::SessionClosed>(&record)) {
     open_sessions_.erase(closed->session_id);
   }
-  if (Push(encoded_, 0)) return;
+  if (ring_.TryPush(encoded, {}, 0)) return;
   Count(totals_.dropped_events);
   if (const auto* text = std::get_if<session::StatementText>(&record)) texts_.Erase(text->text_hash);
   if (const auto* columns = std::get_if<session::ColumnsDescribed>(&record)) columns_.Erase(columns->columns_hash);
@@ -71,7 +113,7 @@ void RingSink::OnNewRecorder() {
   texts_.Clear();
   columns_.Clear();
   for (const auto& [session_id, opened] : open_sessions_) {
-    if (!Push(opened, 0)) Count(totals_.dropped_events);
+    if (!ring_.TryPush(opened, {}, 0)) Count(totals_.dropped_events);
   }
 }
 

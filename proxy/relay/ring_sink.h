@@ -7,12 +7,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "proxy/base/shared_ring.h"
 #include "proxy/base/shared_totals.h"
+#include "proxy/relay/client_process.h"
 #include "proxy/session/query_event.h"
 #include "proxy/session/session.h"
 
@@ -42,14 +45,28 @@ class RingSink : public session::RecordSink {
   bool WantsText(uint64_t text_hash) override;
   bool WantsColumns(uint64_t columns_hash) override;
 
+  // The session's SessionOpened gets its client_pid from here.
+  void AwaitClient(uint64_t session_id, std::shared_ptr<const ClientPid> client);
+
   // Call before each batch of readiness.
   void OnBatch() {
     if (recorder_.generation.load(std::memory_order_acquire) != generation_) OnNewRecorder();
   }
+  // While records wait, times older than the clock may still come: no watermark may be given.
+  bool waiting() const { return !waiting_.empty(); }
+  // Lets go what need not wait any longer; all of it if `force`.
+  void Release(int64_t now_ns, bool force);
 
  private:
+  struct Waiting {
+    std::vector<std::byte> encoded;
+    std::shared_ptr<const ClientPid> client;  // null: waits for those before it
+    int64_t until_ns;
+  };
+
   void OnNewRecorder();
-  bool Push(std::span<const std::byte> record, size_t reserve);
+  void Hold(std::shared_ptr<const ClientPid> client, int64_t until_ns);
+  void Push(const session::Record& record, std::span<const std::byte> encoded);
 
   SharedRing& ring_;
   LoopTotals& totals_;
@@ -59,6 +76,9 @@ class RingSink : public session::RecordSink {
   RecentHashes columns_;
   std::vector<std::byte> encoded_;
   std::unordered_map<uint64_t, std::vector<std::byte>> open_sessions_;  // each one's SessionOpened, as it went
+  std::unordered_map<uint64_t, std::shared_ptr<const ClientPid>> clients_;
+  std::deque<Waiting> waiting_;
+  size_t waiting_bytes_ = 0;
 };
 
 }  // namespace pgassay::relay

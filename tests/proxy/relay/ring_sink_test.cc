@@ -102,6 +102,37 @@ TEST_F(RingSinkTest, CountsWhatDoesNotFitAndOffersALostTextAgain) {
   EXPECT_EQ(totals_.dropped_value_batches, 0u);
 }
 
+TEST_F(RingSinkTest, LetsRecordsWaitForTheClientsProcess) {
+  RingSink sink(producer_, totals_, recorder_);
+  const auto pid = std::make_shared<ClientPid>();
+  sink.AwaitClient(1, pid);
+  sink.Emit(Text(1, "before"));
+  sink.Emit(Opened(1));
+  sink.Emit(Text(2, "behind"));
+  EXPECT_TRUE(sink.waiting());
+  EXPECT_EQ(TakeAll().size(), 1u);
+  sink.Release(0, false);
+  EXPECT_TRUE(sink.waiting());
+  pid->value = 4711;
+  sink.Release(0, false);
+  EXPECT_FALSE(sink.waiting());
+  for (; !consumer_.Empty(); consumer_.Pop()) {
+    const session::Record record = session::DecodeRecord(consumer_.Front());
+    if (const auto* opened = std::get_if<session::SessionOpened>(&record)) {
+      EXPECT_EQ(opened->client_pid, 4711);
+      EXPECT_EQ(opened->database, "shop");
+    } else {
+      EXPECT_EQ(std::get<session::StatementText>(record).text, "behind");
+    }
+  }
+
+  sink.AwaitClient(2, std::make_shared<ClientPid>());  // never answered
+  sink.Emit(Opened(2));
+  sink.Release(INT64_MAX, false);
+  EXPECT_FALSE(sink.waiting());
+  EXPECT_EQ(std::get<session::SessionOpened>(session::DecodeRecord(consumer_.Front())).client_pid, 0);
+}
+
 TEST_F(RingSinkTest, KeepsAQuarterOfTheRingForEvents) {
   RingSink sink(producer_, totals_, recorder_);
   session::RowBatch batch{};
@@ -119,7 +150,7 @@ TEST_F(RingSinkTest, KeepsAQuarterOfTheRingForEvents) {
 TEST(RecentHashes, NeverForgetsWhileItHasRoomAndIsBoundedAfter) {
   RecentHashes few(1 << 10);
   std::mt19937_64 random(1);
-  std::vector<uint64_t> hashes(1 << 9);
+  std::vector<uint64_t> hashes(1 << 8);
   std::ranges::generate(hashes, [&] { return random(); });
   for (const uint64_t hash : hashes) EXPECT_TRUE(few.Insert(hash));
   for (const uint64_t hash : hashes) EXPECT_FALSE(few.Insert(hash));
