@@ -125,7 +125,7 @@ void Session::State::OnBackendFrame(const wire::Frame& frame) {
       expected = OnParseComplete();
       break;
     case backend::kBindComplete:
-      expected = HeadIs(TokenKind::kBind) && OnBindComplete();
+      expected = OnBindComplete();
       break;
     case backend::kCloseComplete:
       expected = OnCloseComplete();
@@ -224,7 +224,8 @@ bool Session::State::OnReadyForQuery(const wire::Frame& frame) {
   transaction_status_ = status;
   if (status == 'I') ForgetPortals();
   if (ready_ns_ == 0) ready_ns_ = now_ns_;
-  failed_text_hash_ = skipped_parse_hash_ = skipped_bind_hash_ = 0;
+  failed_unskipped_ = false;
+  skipped_parse_hash_ = skipped_bind_hash_ = 0;
   reply_first_ns_ = 0;
   if (pending_ && pending_->empty()) scratch_.Recycle(std::move(pending_));
   return true;
@@ -261,6 +262,7 @@ Execution& Session::State::Active() {
     if (head.kind == TokenKind::kFunctionCall) active_->request_bytes = head.bytes;
   }
   if (active_->execution_id == 0) BeginRun(head, *active_);
+  head.answering = false;
   return *active_;
 }
 
@@ -308,17 +310,21 @@ bool Session::State::OnParseComplete() {
   return true;
 }
 
-bool Session::State::OnBindComplete() {
-  Token& head = pending_->Front();
-  Execution& execution = *head.execution;
-  if (const StatementRef* statement = FindStatement(head.statement_name.view())) {
+bool Session::State::ApplyBind(Token& token) {
+  Execution& execution = *token.execution;
+  if (const StatementRef* statement = FindStatement(token.statement_name.view())) {
     execution.statement = *statement;
     execution.text_hash = (*statement)->text_hash;
     SetLayout(execution, (*statement)->layout);
   } else {
-    execution.statement_name = head.statement_name;
+    execution.statement_name = token.statement_name;
   }
-  if (!StorePortal(head.portal.view(), std::move(head.execution))) {
+  return StorePortal(token.portal.view(), std::move(token.execution));
+}
+
+bool Session::State::OnBindComplete() {
+  if (!HeadIs(TokenKind::kBind)) return false;
+  if (!ApplyBind(pending_->Front())) {
     Desync(OpaqueReason::kLimit, backend_);
     return false;
   }
@@ -601,6 +607,7 @@ bool Session::State::OnFunctionCallResponse(const wire::Frame& frame) {
   if (!HeadIs(TokenKind::kFunctionCall) || pending_->Front().answering) return false;
   Active().result_bytes += frame.total_length;
   EndRun(QueryOutcome::kCompleted, {}, {});
+  active_ = nullptr;
   pending_->Front().answering = true;
   return true;
 }
@@ -624,12 +631,11 @@ bool Session::State::OnError(const wire::Frame& frame) {
     case TokenKind::kExecute:
       Active().result_bytes += frame.total_length;
       EndRun(QueryOutcome::kFailed, {}, sqlstate);
-      if (head.kind != TokenKind::kExecute) {
-        head.answering = true;
-        return true;
-      }
       active_->ForgetRun();
-      break;
+      if (head.kind == TokenKind::kExecute) break;
+      head.answering = true;
+      active_ = nullptr;
+      return true;
     case TokenKind::kSync:
       FailHead(sqlstate);  // ReadyForQuery follows
       return true;
@@ -685,7 +691,8 @@ void Session::State::FailHead(std::string_view sqlstate) {
   failed->execution_id = ++last_execution_id_;
   if (head.kind == TokenKind::kBind) skipped_bind_hash_ = failed->text_hash;
   if (head.kind == TokenKind::kParse) skipped_parse_hash_ = failed->text_hash;
-  if (head.kind != TokenKind::kSync) failed_text_hash_ = failed->text_hash;
+  failed_unskipped_ = head.kind != TokenKind::kSync;
+  failed_text_hash_ = failed->text_hash;
   EmitExecution(*failed, QueryOutcome::kFailed, {}, sqlstate);
   last_done_ns_ = now_ns_;
   ready_ns_ = 0;

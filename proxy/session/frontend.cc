@@ -356,8 +356,7 @@ void Session::State::PassOver(const Token& token) {
       execution->text_hash = (*portal)->text_hash;
     }
     // The Parse, Bind or Describe that failed was this request's own, and is reported.
-    if (const uint64_t failed = std::exchange(failed_text_hash_, 0); failed != 0 && failed == execution->text_hash)
-      return;
+    if (std::exchange(failed_unskipped_, false) && failed_text_hash_ == execution->text_hash) return;
   }
   execution->sent_ns = token.sent_ns;
   execution->transaction_before = token.transaction_before;

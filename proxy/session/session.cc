@@ -74,17 +74,18 @@ void Session::State::LoseOpen(std::string_view sqlstate) {
     Token& head = pending_->Front();
     switch (head.kind) {
       case TokenKind::kParse:
-        StoreStatement(head.statement_name.view(), std::move(head.statement));
+        if (head.statement) StoreStatement(head.statement_name.view(), std::move(head.statement));
         break;
       case TokenKind::kBind:
-        OnBindComplete();
-        continue;
+        if (head.execution) ApplyBind(head);
+        break;
       case TokenKind::kQuery:
       case TokenKind::kFunctionCall:
       case TokenKind::kExecute:
         if (!head.answering) {
           Active();
           EndRun(QueryOutcome::kConnectionLost, {}, sqlstate);
+          active_->ForgetRun();
         }
         break;
       default:

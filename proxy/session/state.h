@@ -112,6 +112,7 @@ class Session::State {
   bool OnLoginMessage(const wire::Frame& frame);
   bool OnParameterStatus(const wire::Frame& frame);
   bool OnParseComplete();
+  bool ApplyBind(Token& token);
   bool OnBindComplete();
   bool OnCloseComplete();
   bool OnParameterDescription(const wire::Frame& frame);
@@ -180,6 +181,7 @@ class Session::State {
   bool logged_in_ = false;
   bool terminated_ = false;  // the client said Terminate
   bool server_fatal_ = false;
+  bool failed_unskipped_ = false;
   bool skipping_ = false;    // after an error, until the Sync that is still to come
   bool copying_in_ = false;  // CopyData, Flush and Sync are the COPY's until CopyDone or CopyFail
   bool copying_out_ = false;
