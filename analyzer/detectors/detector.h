@@ -42,7 +42,7 @@ struct TraceView {
   trace::Totals totals;
   std::vector<trace::StatementRow> statements;          // by id
   std::vector<trace::ColumnRow> columns;                // by statement, position
-  std::vector<trace::TagRow> tags;
+  std::vector<trace::TagRow> tags;                      // by statement
   std::vector<lineage::Unit> units;                     // by id; joined_to already resolved to the root
   std::vector<lineage::UnitStatement> unit_statements;
   std::vector<lineage::Edge> edges;

@@ -11,8 +11,7 @@ namespace {
 // Tags "file" and "line" are stored apart; they are put together only where that cannot pair the wrong ones.
 std::vector<std::string> SitesOf(const TraceView& view, int64_t statement_id) {
   std::vector<std::string> files, lines;
-  for (const trace::TagRow& tag : view.tags) {
-    if (tag.statement_id != statement_id) continue;
+  for (const trace::TagRow& tag : std::ranges::equal_range(view.tags, statement_id, {}, &trace::TagRow::statement_id)) {
     if (tag.key == "file") files.push_back(tag.value);
     if (tag.key == "line") lines.push_back(tag.value);
   }
@@ -52,6 +51,19 @@ std::string RelationOf(const sql::Facts& facts, const sql::ColumnRef& column) {
 
 StatementText TextOf(const trace::StatementRow& statement) {
   return {statement.statement_id, statement.sql, statement.fingerprint};
+}
+
+sql::Orm SenderOf(const TraceView& view, const trace::StatementRow& statement) {
+  std::vector<sql::Tag> tags;
+  for (const trace::TagRow& tag : std::ranges::equal_range(view.tags, statement.statement_id, {}, &trace::TagRow::statement_id)) {
+    tags.push_back({tag.key, tag.value});
+  }
+  return sql::GuessOrm(statement.sql, tags);
+}
+
+void AddIdiom(Fix& fix, sql::Orm orm, FixFamily family, const IdiomNames& names) {
+  std::string idiom = OrmIdiom(orm, family, names);
+  if (!idiom.empty()) fix.orm.emplace_back(sql::OrmName(orm), std::move(idiom));
 }
 
 void Occurrences::Add(int64_t unit_id, uint64_t weight) {

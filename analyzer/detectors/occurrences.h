@@ -8,6 +8,8 @@
 #include <string>
 
 #include "analyzer/detectors/detector.h"
+#include "analyzer/detectors/orm_idioms.h"
+#include "analyzer/sql/orm.h"
 
 namespace pgassay::detectors {
 
@@ -24,6 +26,10 @@ std::string RelationsText(const sql::Facts& facts);
 // Name of a column's relation, "" if it cannot be told.
 std::string RelationOf(const sql::Facts& facts, const sql::ColumnRef& column);
 StatementText TextOf(const trace::StatementRow& statement);
+// The mapper that wrote the statement, by its tags and shape.
+sql::Orm SenderOf(const TraceView& view, const trace::StatementRow& statement);
+// Adds the sender's idiom to a fix; nothing where the sender is unknown.
+void AddIdiom(Fix& fix, sql::Orm orm, FixFamily family, const IdiomNames& names);
 
 class Occurrences {
  public:

@@ -9,12 +9,12 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
 #include "analyzer/detectors/finding_id.h"
 #include "analyzer/detectors/occurrences.h"
 #include "analyzer/detectors/registry.h"
 #include "analyzer/detectors/words.h"
+#include "analyzer/sql/batch_sql.h"
 
 namespace pgassay::detectors {
 namespace {
@@ -41,12 +41,13 @@ constexpr RuleInfo kInfo = {
     .max_severity = Severity::kWarning,
 };
 
-// The column that the values are compared with: of the first equality with a slot that must hold for every row.
-std::optional<sql::ColumnRef> LoopColumn(const sql::Facts& facts) {
-  for (const sql::Comparison& comparison : facts.comparisons) {
-    if (comparison.comparator == sql::Comparator::kEqual && comparison.slot >= 0) return comparison.column;
+// The comparison that the values go into: the first equality with a slot, as an index; -1 if there is none.
+int LoopComparison(const sql::Facts& facts) {
+  for (size_t i = 0; i < facts.comparisons.size(); ++i) {
+    const sql::Comparison& comparison = facts.comparisons[i];
+    if (comparison.comparator == sql::Comparator::kEqual && comparison.slot >= 0) return static_cast<int>(i);
   }
-  return std::nullopt;
+  return -1;
 }
 
 bool IsLoop(const lineage::UnitStatement& row, const lineage::Unit& unit, const Options& options) {
@@ -72,7 +73,8 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
     most = std::max(most, row->unclaimed);
     database_ns += static_cast<double>(row->database_ns) * static_cast<double>(row->unclaimed) / static_cast<double>(row->calls);
   }
-  const sql::ColumnRef column = LoopColumn(statement.facts).value_or(sql::ColumnRef{});
+  const int comparison = LoopComparison(statement.facts);
+  const sql::ColumnRef& column = statement.facts.comparisons[static_cast<size_t>(comparison)].column;
   const std::string relation = RelationOf(statement.facts, column);
   const std::string name = relation.empty() ? column.column : relation + "." + column.column;
   FindingId id = SkeletonId(kInfo.id, statement);
@@ -86,9 +88,10 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
   occurrences.Fill(finding, statement.statement_id);
   finding.confidence = Confidence::kLikely;
   finding.title = fmt::format("{}, one value at a time", name);
-  finding.summary = fmt::format("SELECT on {} by {} ran {} times in {} with {} different values ({}). Fetch the rows in one query: {} = ANY($1).",
-                                RelationsText(statement.facts), name, Count(finding.executions), Counted(finding.units, "unit"),
-                                Count(distinct), Duration(finding.database_ns), column.column);
+  finding.summary = fmt::format("SELECT on {} ran {} times in {}, each time for another value of {} ({}). Fetch the rows in one query: "
+                                "{} = ANY($1).",
+                                RelationsText(statement.facts), Count(finding.executions), Counted(finding.units, "unit"), name,
+                                Duration(finding.database_ns), column.column);
   finding.evidence.push_back(
       {finding.units == 1
            ? fmt::format("{} executions with {} different values of {}", Count(finding.executions), Count(distinct), name)
@@ -97,6 +100,7 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
         {"distinct_values", static_cast<double>(distinct)},
         {"max_in_unit", static_cast<double>(most)}}});
   finding.evidence.push_back({"none of these values was in an earlier result: they came from elsewhere", {}});
+  finding.fix.sql = sql::BatchedSql(statement.sql, statement.facts, comparison);
   finding.fix.advice = fmt::format("Collect the values and fetch the rows in one query: {} = ANY($1).", column.column);
   return finding;
 }
@@ -107,7 +111,7 @@ std::vector<Finding> DetectQueryInLoop(const TraceView& view, const Options& opt
     const trace::StatementRow* statement = view.Statement(row.statement_id);
     const lineage::Unit* unit = view.Unit(row.unit_id);
     if (statement == nullptr || unit == nullptr || !IsJudged(*unit)) continue;
-    if (!IsApplicationRead(*statement) || !LoopColumn(statement->facts) || !IsLoop(row, *unit, options)) continue;
+    if (!IsApplicationRead(*statement) || LoopComparison(statement->facts) < 0 || !IsLoop(row, *unit, options)) continue;
     loops[row.statement_id].push_back(&row);
   }
   std::vector<Finding> findings;

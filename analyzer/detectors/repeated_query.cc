@@ -40,6 +40,11 @@ constexpr RuleInfo kInfo = {
 // One execution more or less says nothing about what a clock, a sequence or a lock gives: such repeats are meant.
 bool MayRepeat(const trace::StatementRow& statement) { return !statement.facts.volatile_functions; }
 
+bool IsLookUpByKey(const sql::Facts& facts) {
+  return facts.relations.size() == 1 && facts.comparisons.size() == 1 && facts.comparisons[0].column.column == "id" &&
+         facts.comparisons[0].comparator == sql::Comparator::kEqual;
+}
+
 bool IsPolling(const lineage::Repeat& repeat, const Options& options) {
   return repeat.regular_interval && static_cast<double>(repeat.gap_median_ns) > OptionValue(kInfo, options, "polling_ms") * 1e6;
 }
@@ -87,6 +92,10 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
                                {"max_in_unit", static_cast<double>(most)}}});
   finding.evidence.push_back({fmt::format("nothing in the unit wrote to {} in between", relations), {}});
   finding.fix.advice = "Load it once per unit of work and pass the result on.";
+  const sql::Orm sender = SenderOf(view, statement);
+  if (sender != sql::Orm::kSqlAlchemy || IsLookUpByKey(statement.facts)) {  // an identity map answers for primary keys alone
+    AddIdiom(finding.fix, sender, FixFamily::kDeduplicate, {"", finding.relation, ""});
+  }
   return finding;
 }
 

@@ -141,6 +141,7 @@ void AddToRoot(lineage::Unit& root, const lineage::Unit& unit) {
 
 void ResolveJoinedUnits(TraceView& view) {
   std::ranges::sort(view.units, {}, &lineage::Unit::unit_id);
+  std::ranges::stable_sort(view.tags, {}, &trace::TagRow::statement_id);
   std::unordered_map<int64_t, int64_t> joined_to;
   for (const lineage::Unit& unit : view.units) {
     if (unit.joined_to != 0) joined_to[unit.unit_id] = unit.joined_to;

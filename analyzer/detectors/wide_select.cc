@@ -257,6 +257,7 @@ class WideSelect {
       finding.evidence.push_back({fmt::format("also heavy: {}", others), {}});
     }
     finding.fix.sql = NarrowedSql(statement, columns, relation, left_out);
+    AddIdiom(finding.fix, SenderOf(view_, statement), FixFamily::kNarrow, {"", relation, NameOf(*heaviest)});
     finding.fix.advice = fmt::format("Leave {} out of the select list and load it where it is shown.", name);
     return finding;
   }

@@ -1,0 +1,175 @@
+// A TraceView from a case file of tests/detectors/<rule>/: only what the case is about, the rest has sensible defaults. Times in ms.
+//   statements       {id, sql, op, relations, equals, ranges, joins, sorts, outputs, target, flags}; columns as "relation.column"
+//   columns          {"<statement id>": [[relation, name, attnum, bytes, cells, nulls], …]}
+//   units            {id, kind, label, joined_to, database_ms, flags}
+//   unit_statements, repeats, edges: the rows' own names; statement ids as "statement", "parent", "child"
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "analyzer/detectors/detector.h"
+
+namespace pgassay::tests {
+
+using Json = nlohmann::json;
+using detectors::TraceView;
+
+class ViewCase {
+ public:
+  explicit ViewCase(const Json& json) {
+    for (const Json& item : json.value("statements", Json::array())) view_.statements.push_back(StatementOf(item));
+    const Json columns = json.value("columns", Json::object());
+    for (const auto& [id, rows] : columns.items()) AddColumns(std::stoll(id), rows);
+    for (const Json& item : json.value("tags", Json::array())) {
+      view_.tags.push_back({item.at(0).get<int64_t>(), item.at(1).get<std::string>(), item.at(2).get<std::string>(), 1});
+    }
+    for (const Json& item : json.value("units", Json::array())) view_.units.push_back(UnitOf(item));
+    for (const Json& item : json.value("unit_statements", Json::array())) view_.unit_statements.push_back(UnitStatementOf(item));
+    for (const Json& item : json.value("repeats", Json::array())) view_.repeats.push_back(RepeatOf(item));
+    for (const Json& item : json.value("edges", Json::array())) view_.edges.push_back(EdgeOf(item));
+    detectors::ResolveJoinedUnits(view_);
+  }
+  const TraceView& view() const { return view_; }
+
+ private:
+  static uint64_t Count(const Json& json, const char* key, uint64_t missing = 0) { return json.value(key, missing); }
+  static int64_t Ns(const Json& json, const char* key) { return std::llround(json.value(key, 0.0) * 1e6); }
+  static bool Has(const Json& json, std::string_view flag) {
+    const Json flags = json.value("flags", Json::array());
+    return std::ranges::any_of(flags, [&](const Json& item) { return item.get<std::string>() == flag; });
+  }
+
+  static sql::ColumnRef ColumnOf(const sql::Facts& facts, const std::string& name) {
+    const size_t dot = name.find('.');
+    if (dot == std::string::npos) return {-1, name};
+    const auto relation = std::ranges::find(facts.relations, name.substr(0, dot), &sql::Relation::name);
+    return {relation == facts.relations.end() ? -1 : static_cast<int>(relation - facts.relations.begin()), name.substr(dot + 1)};
+  }
+
+  static trace::StatementRow StatementOf(const Json& json) {
+    trace::StatementRow row;
+    row.statement_id = json.at("id").get<int64_t>();
+    row.shape_hash = static_cast<uint64_t>(row.statement_id) * 1000;
+    row.sql = json.at("sql").get<std::string>();
+    row.driver = Has(json, "driver");
+    sql::Facts& facts = row.facts;
+    facts.parsed = true;
+    facts.operation = sql::OperationFromName(json.value("op", "SELECT"));
+    facts.writes = facts.operation != sql::Operation::kSelect;
+    facts.locking = Has(json, "locking");
+    facts.volatile_functions = Has(json, "volatile");
+    facts.catalog_only = Has(json, "catalog");
+    for (const Json& name : json.value("relations", Json::array())) facts.relations.push_back({"", name.get<std::string>(), ""});
+    int slot = 0;
+    const auto compare = [&](const char* key, sql::Comparator comparator) {
+      for (const Json& name : json.value(key, Json::array())) {
+        sql::Comparison comparison;
+        comparison.column = ColumnOf(facts, name.get<std::string>());
+        comparison.comparator = comparator;
+        comparison.slot = slot++;
+        comparison.conjunct = true;
+        facts.comparisons.push_back(std::move(comparison));
+      }
+    };
+    compare("equals", sql::Comparator::kEqual);
+    compare("ranges", sql::Comparator::kRange);
+    for (const Json& pair : json.value("joins", Json::array())) {
+      facts.joins.push_back({ColumnOf(facts, pair.at(0).get<std::string>()), ColumnOf(facts, pair.at(1).get<std::string>())});
+    }
+    for (const Json& name : json.value("sorts", Json::array())) facts.order_by.push_back({ColumnOf(facts, name.get<std::string>()), false, false, false});
+    for (const Json& item : json.value("outputs", Json::array())) {
+      const auto name = item.get<std::string>();
+      sql::Output output;
+      output.kind = name == "*" ? sql::Output::Kind::kStar : sql::Output::Kind::kColumn;
+      facts.has_star = facts.has_star || name == "*";
+      if (name != "*") output.column = ColumnOf(facts, name);
+      facts.outputs.push_back(std::move(output));
+    }
+    if (json.contains("target")) facts.target = ColumnOf(facts, json["target"].get<std::string>() + ".x").relation;
+    return row;
+  }
+
+  void AddColumns(int64_t statement_id, const Json& rows) {
+    for (const Json& item : rows) {
+      trace::ColumnRow row;
+      row.statement_id = statement_id;
+      row.position = static_cast<int>(&item - &rows[0]);
+      row.column.relation = item.at(0).get<std::string>();
+      row.name = item.at(1).get<std::string>();
+      row.column.column = row.name;
+      row.column.attnum = item.at(2).get<int16_t>();
+      row.bytes = item.at(3).get<uint64_t>();
+      row.cells = item.at(4).get<uint64_t>();
+      row.nulls = item.size() > 5 ? item.at(5).get<uint64_t>() : 0;
+      view_.columns.push_back(std::move(row));
+    }
+    std::ranges::stable_sort(view_.columns, {}, &trace::ColumnRow::statement_id);
+  }
+
+  static lineage::Unit UnitOf(const Json& json) {
+    static const std::vector<std::pair<std::string, lineage::UnitKind>> kKinds = {
+        {"scope", lineage::UnitKind::kScope},       {"traceparent", lineage::UnitKind::kTraceparent},
+        {"transaction", lineage::UnitKind::kTransaction}, {"tag", lineage::UnitKind::kTag},
+        {"pool", lineage::UnitKind::kPool},         {"gap", lineage::UnitKind::kGap}};
+    lineage::Unit unit;
+    unit.unit_id = json.at("id").get<int64_t>();
+    unit.joined_to = json.value("joined_to", int64_t{0});
+    const auto kind = std::ranges::find(kKinds, json.value("kind", "transaction"), &std::pair<std::string, lineage::UnitKind>::first);
+    unit.kind = kind->second;
+    unit.label = json.value("label", "");
+    unit.shared_connection = Has(json, "shared");
+    unit.schema_change = Has(json, "schema_change");
+    unit.database_ns = Ns(json, "database_ms");
+    return unit;
+  }
+
+  static lineage::UnitStatement UnitStatementOf(const Json& json) {
+    lineage::UnitStatement row;
+    row.unit_id = json.value("unit", int64_t{1});
+    row.statement_id = json.at("statement").get<int64_t>();
+    row.calls = Count(json, "calls", 1);
+    row.errors = Count(json, "errors");
+    row.rows = Count(json, "rows", row.calls);
+    row.bytes = Count(json, "bytes");
+    row.batches = Count(json, "batches");
+    row.unclaimed = Count(json, "unclaimed");
+    row.unclaimed_distinct = Count(json, "unclaimed_distinct", row.unclaimed);
+    row.unclaimed_max_repeat = Count(json, "unclaimed_max_repeat", 1);
+    row.database_ns = Ns(json, "database_ms");
+    row.gap_p90_ns = Ns(json, "gap_p90_ms");
+    row.median_ns = Ns(json, "median_ms");
+    return row;
+  }
+
+  static lineage::Repeat RepeatOf(const Json& json) {
+    lineage::Repeat row;
+    row.unit_id = json.value("unit", int64_t{1});
+    row.statement_id = json.at("statement").get<int64_t>();
+    row.parameters_hash = Count(json, "values", 1);
+    row.executions = Count(json, "executions");
+    row.rows = Count(json, "rows");
+    row.bytes = Count(json, "bytes");
+    row.repeat_ns = Ns(json, "repeat_ms");
+    row.gap_median_ns = Ns(json, "gap_median_ms");
+    row.regular_interval = json.value("regular", false);
+    return row;
+  }
+
+  static lineage::Edge EdgeOf(const Json& json) {
+    lineage::Edge row;
+    row.unit_id = json.value("unit", int64_t{1});
+    row.parent_statement_id = json.at("parent").get<int64_t>();
+    row.parent_position = json.value("parent_position", 0);
+    row.child_statement_id = json.at("child").get<int64_t>();
+    row.children = Count(json, "children", 1);
+    return row;
+  }
+
+  TraceView view_;
+};
+
+}  // namespace pgassay::tests
