@@ -301,7 +301,7 @@ void EventLoop::DialNext(Connection& connection) {
     return Watch(connection.server, EPOLLOUT);
   }
   if (error == 0) error = ECONNREFUSED;  // the last candidate failed after EINPROGRESS
-  Refuse(connection, OutOfDescriptors(error) ? kTooManyConnections : kConnectionFailure,
+  Refuse(connection, OutOfDescriptors(error) ? kTooManyConnections : kCannotConnectNow,
          fmt::format("pgassay: cannot reach the server at {}: {}", route.upstream_name, ErrnoText(error)));
 }
 
