@@ -1,5 +1,6 @@
-// What must hold for a FrameReader over any bytes: every byte taken is accounted for at every moment, bodies are as long as they
-// say, and any split gives the same frames. The first input byte chooses how bodies are wanted, the second where reads end.
+// What must hold for a FrameReader over any bytes: every byte taken is accounted for at every moment, bodies are as
+// long as they say, and any split gives the same frames. The first input byte chooses how bodies are wanted, the second
+// where reads end.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +25,8 @@ struct FramesSeen {
   wire::FrameReader::Step end = wire::FrameReader::Step::kNeedMore;
 };
 
-inline FramesSeen ReadFrames(wire::Origin origin, bool untyped, uint8_t wants, std::string_view bytes, size_t read_size) {
+inline FramesSeen ReadFrames(wire::Origin origin, bool untyped, uint8_t wants, std::string_view bytes,
+                             size_t read_size) {
   wire::FrameReader reader(origin);
   FramesSeen seen;
   std::string streamed;

@@ -1,5 +1,5 @@
-// Runs a fuzz target over the files of its corpus, once each: the fuzzer's regressions as an ordinary test, with any compiler.
-// Usage: NAME_fuzz FILE_OR_FOLDER...; fails if there is nothing to run.
+// Runs a fuzz target over the files of its corpus, once each: the fuzzer's regressions as an ordinary test, with any
+// compiler. Usage: NAME_fuzz FILE_OR_FOLDER...; fails if there is nothing to run.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

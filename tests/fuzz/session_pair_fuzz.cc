@@ -1,6 +1,6 @@
-// Any conversation of any client with any server. Input: one byte (bit 0: skip the login), then chunks: a byte with the origin in bit 7
-// and the length below it, that many bytes. Checked: nothing crashes, every byte is accounted for after every call, and any
-// split gives the same records.
+// Any conversation of any client with any server. Input: one byte (bit 0: skip the login), then chunks: a byte with the
+// origin in bit 7 and the length below it, that many bytes. Checked: nothing crashes, every byte is accounted for after
+// every call, and any split gives the same records.
 #include <cstdint>
 #include <string_view>
 
@@ -19,7 +19,8 @@ tests::Conversation FromInput(std::string_view input) {
   while (!input.empty()) {
     const auto head = static_cast<uint8_t>(input[0]);
     const std::string_view bytes = input.substr(1, head & 0x7fU);
-    conversation.push_back({(head & 0x80U) != 0 ? wire::Origin::kBackend : wire::Origin::kFrontend, std::string(bytes)});
+    conversation.push_back(
+        {(head & 0x80U) != 0 ? wire::Origin::kBackend : wire::Origin::kFrontend, std::string(bytes)});
     input.remove_prefix(1 + bytes.size());
   }
   return conversation;
