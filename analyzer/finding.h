@@ -56,12 +56,12 @@ struct Finding {
   StatementText statement;
   std::optional<FindingParent> parent;
   std::vector<FindingStep> steps;
-  uint64_t executions = 0;
+  uint64_t executions = 0;          // of the statement; a step has its own
   uint64_t units = 0;
-  int64_t database_ns = 0;          // of the executions in question
+  int64_t database_ns = 0;          // of the executions in question, those of the steps included
   int64_t unit_database_ns = 0;     // of the units they ran in, all statements
   int64_t wasted_ns = -1;           // of database_ns: what the fix would save, estimated; -1: the share of round_trips_saved in executions
-  uint64_t round_trips_saved = 0;
+  uint64_t round_trips_saved = 0;   // of those, too
   uint64_t wasted_bytes = 0;
   std::vector<Evidence> evidence;   // most telling first
   Fix fix;

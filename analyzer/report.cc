@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -190,27 +189,6 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
   }
   AddWarnings(report, opaque_reasons);
   return report;
-}
-
-Result<Selection> Select(const Report& report, std::string_view id) {
-  constexpr size_t kLeastDigits = 4;
-  if (id.starts_with('s')) {
-    for (const trace::StatementRow& statement : report.statements) {
-      if (fmt::format("s{}", statement.statement_id) == id) return Selection{nullptr, &statement};
-    }
-    return Fail(fmt::format("no statement has the id {} (list them with pgassay queries)", id));
-  }
-  if (id.size() < kLeastDigits) {
-    return Fail(fmt::format("'{}' is too short: give at least {} digits of a finding's id, or a statement's like s12", id, kLeastDigits));
-  }
-  Selection selection;
-  for (const Finding& finding : report.findings) {
-    if (!finding.id.starts_with(id)) continue;
-    if (selection.finding != nullptr) return Fail(fmt::format("more than one finding begins with {}: give more digits", id));
-    selection.finding = &finding;
-  }
-  if (selection.finding == nullptr) return Fail(fmt::format("no finding begins with {} (list them with pgassay report)", id));
-  return selection;
 }
 
 }  // namespace pgassay

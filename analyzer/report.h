@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "analyzer/detectors/detector.h"
@@ -32,13 +31,5 @@ struct ReportOptions {
 // Several traces: totals are added, findings of equal id and statements of equal shape merged (of quantiles the highest is kept; ids are those
 // of the first trace that has the statement, made unique).
 Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const ReportOptions& options);
-
-// What `show` was asked for: one of the two is set, borrowed from the report.
-struct Selection {
-  const Finding* finding = nullptr;
-  const trace::StatementRow* statement = nullptr;
-};
-// By a finding's id or an unambiguous beginning of it (at least four digits), or a statement's id as `queries` prints it: "s12".
-Result<Selection> Select(const Report& report, std::string_view id);
 
 }  // namespace pgassay

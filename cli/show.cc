@@ -23,11 +23,12 @@ std::vector<const Finding*> FindingsNamed(const Report& report, const std::strin
   return found;
 }
 
-// A statement's number, or the start of its fingerprint.
+// A statement's id as `queries` prints it (s12), its bare number, or the start of its fingerprint.
 std::vector<const trace::StatementRow*> StatementsNamed(const Report& report, const std::string& id) {
   std::vector<const trace::StatementRow*> found;
   for (const trace::StatementRow& statement : report.statements) {
-    if (fmt::format("{}", statement.statement_id) == id) return {&statement};
+    const std::string number = fmt::format("{}", statement.statement_id);
+    if (id == number || id == "s" + number) return {&statement};
     if (id.size() >= kShortestPrefix && statement.fingerprint.starts_with(id)) found.push_back(&statement);
   }
   return found;
@@ -75,7 +76,7 @@ struct Page {
     }
     std::vector<std::string> names;
     for (const Finding* finding : findings) names.push_back(finding->id);
-    for (const trace::StatementRow* statement : statements) names.push_back(fmt::format("{}", statement->statement_id));
+    for (const trace::StatementRow* statement : statements) names.push_back(fmt::format("s{}", statement->statement_id));
     return Fail(fmt::format("{} could be any of {}", id, fmt::join(names, ", ")));
   }
 };

@@ -104,10 +104,6 @@ void WriteFinding(const Report& report, const Finding& finding, std::span<const 
   page.WriteLabelled(1, "id", 10, fmt::format("{} · {}", finding.id, WithArrows(finding.id_text)), Ink::kDim);
 }
 
-void WriteFinding(const Finding& finding, std::span<const trace::TimelineRow> timeline, const ReportStyle& style, std::ostream& out) {
-  WriteFinding(Report{}, finding, timeline, style, out);
-}
-
 void WriteFindingJson(const Report& report, const Finding& finding, std::span<const trace::TimelineRow> timeline, std::ostream& out) {
   Json json = JsonHead(report);
   json["finding"] = JsonFinding(finding, detectors::kDefaultRoundTripMs);

@@ -75,16 +75,17 @@ std::string PriceText(const Finding& finding, double round_trip_ms) {
   } else {
     add(fmt::format("{} in the database", FormatDuration(finding.database_ns)));
   }
-  if (finding.round_trips_saved == 0 || finding.round_trips_saved > finding.executions) return text;
+  const uint64_t executions = detectors::AllExecutions(finding);
+  if (finding.round_trips_saved == 0 || finding.round_trips_saved > executions) return text;
 
-  const uint64_t left = finding.executions - finding.round_trips_saved;
+  const uint64_t left = executions - finding.round_trips_saved;
   const auto price = [&](int64_t database_ns, uint64_t round_trips) {
     return FormatDuration(database_ns + static_cast<int64_t>(static_cast<double>(round_trips) * round_trip_ms * 1e6));
   };
-  add(fmt::format("{} → {}", Counted(finding.executions, "round trip"), FormatCount(left)));
+  add(fmt::format("{} → {}", Counted(executions, "round trip"), FormatCount(left)));
   const int64_t left_ns = std::max<int64_t>(finding.database_ns - detectors::WastedNs(finding, 0), 0);
   add(fmt::format("at {:g} ms away: {} → ~{}", round_trip_ms,
-                  price(finding.database_ns, finding.executions), price(left_ns, left)));
+                  price(finding.database_ns, executions), price(left_ns, left)));
   return text;
 }
 

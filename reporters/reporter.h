@@ -40,7 +40,6 @@ void WriteStatementsJson(const Report& report, std::string_view sort, size_t lim
 // One finding in full: evidence, the timeline of its exemplar unit with repeats folded, the fix. The report gives the timeline its SQL.
 void WriteFinding(const Report& report, const Finding& finding, std::span<const trace::TimelineRow> timeline, const ReportStyle& style,
                   std::ostream& out);
-void WriteFinding(const Finding& finding, std::span<const trace::TimelineRow> timeline, const ReportStyle& style, std::ostream& out);
 void WriteFindingJson(const Report& report, const Finding& finding, std::span<const trace::TimelineRow> timeline, std::ostream& out);
 // One statement in full: figures, quantiles, what is known of it, its columns with their bytes, the findings on it.
 void WriteStatement(const Report& report, const trace::StatementRow& statement, const ReportStyle& style, std::ostream& out);

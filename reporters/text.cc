@@ -106,21 +106,25 @@ std::vector<std::string> Words(std::string_view text) {
   return words;
 }
 
-// Where to cut a word of more than `width` columns: before a dot or after a comma, bracket or slash if there is one in the second half, else
-// at the last column. At least one code point.
+// Where to cut a word of more than `width` columns: before the dot of a chained call, else after a comma, bracket or slash or before a dot,
+// if there is one in the second half, else at the last column. At least one code point.
 size_t CutOf(std::string_view text, size_t width) {
-  size_t at = 0, columns = 0;
-  while (at < text.size()) {
-    const auto [code, length] = CodePointAt(text, at);
+  size_t end = 0, columns = 0;
+  while (end < text.size()) {
+    const auto [code, length] = CodePointAt(text, end);
     columns += WidthOf(code);
-    if (columns > width && at > 0) break;
-    at += length;
+    if (columns > width && end > 0) break;
+    end += length;
   }
-  for (size_t cut = at; cut > at / 2; --cut) {
-    if (cut < text.size() && text[cut] == '.') return cut;
-    if (std::string_view(",()/").contains(text[cut - 1])) return cut;
-  }
-  return at;
+  const auto last = [&](auto fits) {
+    size_t cut = end;
+    while (cut > end / 2 && !(cut < text.size() && fits(text[cut - 1], text[cut]))) --cut;
+    return cut;
+  };
+  const size_t least = end / 2;
+  if (const size_t cut = last([](char before, char at) { return before == ')' && at == '.'; }); cut > least) return cut;
+  if (const size_t cut = last([](char before, char at) { return std::string_view(",(/").contains(before) || at == '.'; }); cut > least) return cut;
+  return end;
 }
 
 }  // namespace

@@ -69,6 +69,8 @@ const Detector* FindDetector(std::string_view rule_id);  // null if unknown
 
 // rule id -> its options. "enabled" = 0 switches a rule off.
 using RuleOptions = std::map<std::string, Options, std::less<>>;
+// Of the statement and of the steps below it.
+uint64_t AllExecutions(const Finding& finding);
 // The estimated saving: database time that the fix takes away, and the round trips at `round_trip_ms` each. What findings are ranked by.
 int64_t WastedNs(const Finding& finding, double round_trip_ms);
 inline constexpr double kDefaultRoundTripMs = 1.0;

@@ -29,6 +29,15 @@ void Absorb(Finding& into, Finding&& other) {
   into.wasted_ns = wasted;
   into.round_trips_saved += other.round_trips_saved;
   into.wasted_bytes += other.wasted_bytes;
+  for (FindingStep& step : other.steps) {
+    const auto same = std::ranges::find(into.steps, step.edge, &FindingStep::edge);
+    if (same == into.steps.end()) {
+      into.steps.push_back(std::move(step));
+    } else {
+      same->executions += step.executions;
+      same->database_ns += step.database_ns;
+    }
+  }
   AddMissing(into.scopes, other.scopes);
   AddMissing(into.sites, other.sites);
 }
@@ -61,12 +70,17 @@ bool HasOption(const RuleInfo& info, std::string_view name) {
   return name == "enabled" || std::ranges::find(info.options, name, &OptionInfo::name) != info.options.end();
 }
 
+uint64_t AllExecutions(const Finding& finding) {
+  uint64_t executions = finding.executions;
+  for (const FindingStep& step : finding.steps) executions += step.executions;
+  return executions;
+}
+
 int64_t WastedNs(const Finding& finding, double round_trip_ms) {
   int64_t wasted = finding.wasted_ns;
   if (wasted < 0) {
-    const double share = finding.executions == 0 ? 0.0
-                                                 : static_cast<double>(finding.round_trips_saved) /
-                                                       static_cast<double>(finding.executions);
+    const uint64_t executions = AllExecutions(finding);
+    const double share = executions == 0 ? 0.0 : static_cast<double>(finding.round_trips_saved) / static_cast<double>(executions);
     wasted = static_cast<int64_t>(static_cast<double>(finding.database_ns) * std::min(share, 1.0));
   }
   return wasted + static_cast<int64_t>(static_cast<double>(finding.round_trips_saved) * round_trip_ms * 1e6);
