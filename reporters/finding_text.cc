@@ -84,7 +84,7 @@ std::string PriceText(const Finding& finding, double round_trip_ms) {
   };
   add(fmt::format("{} → {}", Counted(executions, "round trip"), FormatCount(left)));
   const int64_t left_ns = std::max<int64_t>(finding.database_ns - detectors::WastedNs(finding, 0), 0);
-  add(fmt::format("at {:g} ms away: {} → ~{}", round_trip_ms,
+  add(fmt::format("at {:g} ms away: {} → {} at best", round_trip_ms,
                   price(finding.database_ns, executions), price(left_ns, left)));
   return text;
 }

@@ -17,7 +17,7 @@ Ink InkOf(Confidence confidence);
 std::string RuleLabel(const Finding& finding);            // "N+1", "LOOP", "REPEAT", "WIDE"
 std::string WithArrows(std::string_view text);            // "a <- b" as "a ← b"; not for SQL
 
-// "61 ms of 70 ms · 50 round trips → 1 · at 1 ms away: 111 ms → ~2 ms"
+// "61 ms of 70 ms · 50 round trips → 1 · at 1 ms away: 111 ms → 2 ms at best"
 std::string PriceText(const Finding& finding, double round_trip_ms);
 // "GET /users · tests/test_users.py::test_list · 3 more (12 units)"
 std::string WhereText(const Finding& finding, size_t shown_scopes);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "analyzer/detectors/finding_id.h"
@@ -37,10 +38,10 @@ constexpr RuleInfo kInfo = {
     .id = "n-plus-one",
     .name = "N+1",
     .summary = "one query per row of an earlier result",
-    .picture = "  users = all users              SELECT … FROM users                      1 query, N rows\n"
-               "  for user in users:             SELECT … FROM orders WHERE user_id = $1   N queries,\n"
-               "      user.orders                SELECT … FROM orders WHERE user_id = $1   each fed by users.id\n"
-               "                                 …",
+    .picture = "  users = all users       SELECT … FROM users                    1 query, N rows\n"
+               "  for user in users:      SELECT … FROM orders WHERE user_id = $1  N queries,\n"
+               "      user.orders         SELECT … FROM orders WHERE user_id = $1  each fed by\n"
+               "                          …                                        users.id",
     .problem = "A result of N rows is followed by N queries, one per row, because related rows are loaded when they are touched. Each pays "
                "a round trip, and the number grows with the data: fast on ten rows, slow on ten thousand. The finding is proven when each "
                "value that was asked for had reached the client in a column of the earlier result, and the two columns are related.",
@@ -122,28 +123,31 @@ std::map<std::string, EdgeGroup> GroupEdges(const TraceView& view, const lineage
 }
 
 bool PassesGates(const EdgeJudgement& judgement) {
-  return judgement.repeated && judgement.contained && judgement.once_each && judgement.tight && !judgement.by_request;
+  return judgement.repeated && judgement.contained && judgement.once_each && judgement.tight && !judgement.scattered && !judgement.by_request;
 }
 
-// What is related by nothing but chance needs more than one unit; what names do not tell either needs an order that is no chance.
-Confidence LimitByRelation(const EdgeGroup& group, const JudgedEdge& judged, Confidence confidence) {
+// Columns that names set apart need units that agree and grow together; where names say nothing, keys in an order that is no chance.
+std::optional<Confidence> LimitByRelation(const EdgeGroup& group, const JudgedEdge& judged, Confidence confidence) {
   if (group.relationship >= Relationship::kName) return confidence;
   if (group.replicated && group.dose.score > 0) return confidence;
+  const bool own_rows = judged.edge->parent_statement_id == judged.edge->child_statement_id;
+  if (group.relationship == Relationship::kUnrelated || own_rows) return std::nullopt;
   const bool keys = lineage::LooksLikeKey(group.columns.parent.column) && lineage::LooksLikeKey(group.columns.child.column);
   const bool ordered = judged.edge->order_log10_p >= 1 && !judged.edge->both_ascending;
-  return keys && (ordered || group.replicated) ? std::min(confidence, Confidence::kLikely) : Confidence::kHint;
+  if (!keys) return std::nullopt;
+  return ordered || group.replicated ? std::min(confidence, Confidence::kLikely) : Confidence::kHint;
 }
 
 void JudgeLoops(EdgeGroup& group) {
   for (const JudgedEdge& judged : group.edges) {
     if (!PassesGates(judged.judgement)) continue;
     const double relation = group.replicated && group.relationship < Relationship::kName ? 1 : RelationScore(group.relationship);
-    Confidence confidence = ConfidenceOf(relation + judged.judgement.score + group.dose.score);
+    const double score = relation + judged.judgement.score + group.dose.score;
+    Confidence confidence = ConfidenceOf(score);
     if (judged.judgement.capped) confidence = std::min(confidence, Confidence::kLikely);
-    confidence = LimitByRelation(group, judged, confidence);
-    if (group.relationship == Relationship::kUnrelated && confidence < Confidence::kLikely) continue;
-    if (relation + judged.judgement.score + group.dose.score < 0) continue;
-    group.confidence = group.reported ? std::max(group.confidence, confidence) : confidence;
+    const std::optional<Confidence> limited = LimitByRelation(group, judged, confidence);
+    if (!limited || score < 0) continue;
+    group.confidence = group.reported ? std::max(group.confidence, *limited) : *limited;
     group.reported = true;
     group.credited.push_back(judged.edge);
   }

@@ -27,9 +27,9 @@ constexpr RuleInfo kInfo = {
     .id = "repeated-query",
     .name = "Repeat",
     .summary = "the same query, values and result several times in one unit of work",
-    .picture = "  SELECT … FROM settings WHERE key = $1   → 1 row ┐\n"
-               "  SELECT … FROM settings WHERE key = $1   → the same row   nothing wrote to settings\n"
-               "  SELECT … FROM settings WHERE key = $1   → the same row ┘",
+    .picture = "  SELECT … FROM settings WHERE key = $1   → 1 row\n"
+               "  SELECT … FROM settings WHERE key = $1   → the same row   nothing wrote\n"
+               "  SELECT … FROM settings WHERE key = $1   → the same row   to settings",
     .problem = "The same SELECT ran several times in one unit of work with the same values and brought the same rows each time, and no "
                "statement of the unit wrote to its tables in between. All but the first told the application nothing new.",
     .solution = "Load it once and pass the result on, or keep it for the length of the request. Object-relational mappers have a place for "

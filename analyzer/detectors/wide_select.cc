@@ -36,7 +36,8 @@ constexpr RuleInfo kInfo = {
     .name = "Wide",
     .summary = "a column that no query needed makes up most of a result",
     .picture = "  SELECT id, name, …, description FROM products      41 MB\n"
-               "                      └ 93 % of the bytes, needed by no predicate, sort, join or later query",
+               "                      └ 93 % of the bytes, needed by no predicate,\n"
+               "                        sort, join or later query",
     .problem = "The statement takes every column of its table, and one of them makes up most of the bytes of the result. The server reads it "
                "(often from TOAST), sends it and the client decodes it in every row. Nothing compared, sorted or joined by it, and no later "
                "query was fed from it. Whether the application reads it cannot be seen on the wire: the finding says what it costs.",
