@@ -140,8 +140,8 @@ void AddHostParameter(std::string_view name, const std::string& value, HostParam
       found.ports.emplace_back(part);
     } else if (name == "hostaddr") {
       found.addresses.emplace_back(part);
-    } else if (part.starts_with('/') || std::ranges::count(part, ':') > 1) {
-      found.hosts.push_back({std::string(part), ""});
+    } else if (std::ranges::count(part, ':') > 1 && !part.starts_with('[')) {
+      found.hosts.push_back({std::string(part), ""});  // IPv6 without brackets
     } else {
       const auto host = ParseHost(part);
       found.hosts.push_back(host ? *host : UrlHost{std::string(part), ""});

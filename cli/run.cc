@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/connection_watch.h"
 #include "cli/findings_output.h"
+#include "cli/password_file.h"
 #include "cli/signals.h"
 #include "cli/status_line.h"
 #include "cli/supervisor.h"
@@ -25,7 +26,7 @@ namespace {
 constexpr int kWatchMs = 100;      // as Supervisor::Watch asks
 constexpr int kEagerWatchMs = 20;  // while nothing came through: short-lived connections are seen too
 constexpr int64_t kEagerNs = 5'000'000'000;
-constexpr int kDrainMs = 2000;  // for what CMD left open; what it closed ends at once
+constexpr int kDrainMs = 1000;  // for what CMD left open; what it closed ends at once
 constexpr int kMaxTraceNumber = 10'000;
 
 // pgassay.db, pgassay-2.db, … : the first name that is free, in the working directory or, if that cannot be written, in
@@ -160,7 +161,9 @@ int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const std
   if (!supervisor) return Trouble(supervisor.error().message);
   SayWhatIsRecorded(plan, options);
   const std::vector<uint16_t> ports = Ports(supervisor->bound());
-  const auto child = StartChild(program, invocation.child, ThroughPorts(invocation.environment, plan, ports), mask);
+  Environment environment = ThroughPorts(invocation.environment, plan, ports);
+  const UniqueFd passwords = LendPasswords(environment, plan, ports, Machine::ThisOne());
+  const auto child = StartChild(program, invocation.child, environment, mask);
   if (!child) {
     static_cast<void>(supervisor->Stop());
     return Trouble(child.error().message);

@@ -58,6 +58,9 @@ INSTANTIATE_TEST_SUITE_P(
                   "postgresql://127.0.0.1:4001,127.0.0.1:4002/app?target_session_attrs=any"},
         Rewriting{"postgresql:///app?host=a,b&port=1,2", "a", "1",
                   "postgresql:///app?host=127.0.0.1,127.0.0.1&port=4001,4002"},
+        Rewriting{"postgresql+psycopg2:///app?host=/tmp:1&host=b:2", "/tmp", "1",
+                  "postgresql+psycopg2:///app?host=127.0.0.1:4001&host=127.0.0.1:4002&sslmode=disable"},
+        Rewriting{"postgresql:///app?host=::1", "::1", "", "postgresql://127.0.0.1:4001/app"},
         Rewriting{"postgresql+psycopg:///app?host=a:1&host=b:2", "a", "1",
                   "postgresql+psycopg:///app?host=127.0.0.1:4001&host=127.0.0.1:4002&sslmode=disable"}));
 
