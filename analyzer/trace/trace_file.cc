@@ -37,6 +37,7 @@ Result<struct stat> StatTrace(const std::string& path) {
   if (S_ISDIR(info.st_mode)) return Fail(path + " is a directory, not a trace");
   if (!S_ISREG(info.st_mode)) return Fail(path + " is no regular file, so it cannot be a trace");
   if (info.st_size == 0) return Fail(path + " is empty: no trace was ever written to it");
+  if (info.st_size < 512) return Fail(path + " is no pgassay trace");  // SQLite's smallest page
   return info;
 }
 

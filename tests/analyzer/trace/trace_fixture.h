@@ -67,7 +67,7 @@ inline void Record(Recorder& recorder, int count, uint64_t shape_hash = 7, int64
     row.session_id = 1;
     row.unit_id = unit_id;
     row.statement_id = statement_id;
-    row.sent_ns = row.busy_from_ns = 1'000'000'000 + i * 2'000'000;
+    row.sent_ns = row.busy_from_ns = 1'000'000'000 + int64_t{i} * 2'000'000;
     row.first_ns = row.sent_ns + 500'000;
     row.done_ns = row.sent_ns + 1'000'000;
     row.rows = 1;
