@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -68,10 +69,13 @@ def shop_client(pgassay_binary: Path) -> Path:
     return client
 
 
-@pytest.fixture
-def run_pgassay(pg: PrivatePostgres, pgassay_binary: Path, tmp_path: Path) -> Callable[..., Run]:
-    """run_pgassay(command, *, flags=(), env={}, dbname="", timeout=300) -> Run, with the JSON report."""
-    counter = iter(range(1_000_000))
+@pytest.fixture(scope="session")
+def run_pgassay(
+    pg: PrivatePostgres, pgassay_binary: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Run]:
+    """run_pgassay(command, *, flags=(), env={}, dbname="", timeout=300) -> Run, with the JSON report. Threads may share it."""
+    counter = itertools.count()
+    folder = tmp_path_factory.mktemp("runs")
 
     def run(
         command: Sequence[str | Path],
@@ -83,11 +87,17 @@ def run_pgassay(pg: PrivatePostgres, pgassay_binary: Path, tmp_path: Path) -> Ca
         stdin: str | None = None,
     ) -> Run:
         number = next(counter)
-        trace, output = tmp_path / f"run{number}.db", tmp_path / f"run{number}.json"
+        trace, output = folder / f"run{number}.db", folder / f"run{number}.json"
         words = [str(pgassay_binary), "run", "--format", "json", "--output", str(output), "--trace", str(trace)]
         words += [*flags, "--", *map(str, command)]
         done = subprocess.run(
-            words, env=pg.env(dbname) | dict(env or {}), input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+            words,
+            env=pg.env(dbname) | dict(env or {}),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
         report = json.loads(output.read_text()) if output.exists() and output.stat().st_size else None
         return Run(done.returncode, report, trace, done.stdout, done.stderr, words)
