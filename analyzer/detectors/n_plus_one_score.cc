@@ -69,10 +69,8 @@ double ProximityScore(const Edge& edge, const Unit& unit, bool timed) {
   return score;
 }
 
-// Children in other units than the parent's, and a pause before the first that the loop does not show again: something else began there.
-bool BeganElsewhere(const Edge& edge) {
-  return edge.rejoined > 0 && edge.first_child_delay_ns > std::max(kTightGap, 3 * edge.gap_p90_ns);
-}
+// A pause before the first child that the loop does not show again.
+bool BeganLate(const Edge& edge) { return edge.first_child_delay_ns > std::max(kTightGap, edge.gap_p90_ns * 3 / 2); }
 
 }  // namespace
 
@@ -95,15 +93,19 @@ EdgeJudgement JudgeEdge(const Edge& edge, const Unit& unit, bool related, const 
   out.by_request = edge.from_outside * 2 > edge.children;
   out.timed = TimeCounts(edge, unit);
   const bool covered = Share(edge.distinct_values, edge.parent_distinct) >= 0.95;
-  const bool began_elsewhere = out.timed && BeganElsewhere(edge);
+  const bool late = out.timed && BeganLate(edge);
+  // So long that something else began there: a load test after a list, a person who clicks.
+  const bool began_elsewhere = late && edge.first_child_delay_ns > kLateFirstChild;
   out.in_order = covered && edge.order_values >= 3 && edge.order_tau >= 0.9;
-  const bool waived = related && out.in_order && !began_elsewhere;
+  // Claims that reach over connections or pauses find some value of a list by chance: all of it, or its order, must be there.
+  out.scattered = out.timed && edge.rejoined > 0 && !covered && (edge.order_log10_p < 1 || edge.order_tau < 0.7);
+  const bool waived = related && out.in_order && !late;
   out.tight = !out.timed || waived || edge.gap_p90_ns < std::max(kTightGap, 5 * edge.child_median_ns);
   const bool same_request = unit.kind == UnitKind::kScope || unit.kind == UnitKind::kTraceparent;
   const bool guessed_process = edge.same_connection + edge.same_process < edge.children && !same_request;
   out.capped = guessed_process || (unit.shared_connection && edge.same_transaction < edge.children && !same_request);
   out.score = OrderScore(edge, related) + LoopScore(edge) + CoincidenceScore(edge) + ProximityScore(edge, unit, out.timed) +
-              (covered ? 0.5 : 0) + (edge.holes == 0 ? 0.5 : -1.5) - (began_elsewhere ? 3 : 0);
+              (covered ? 0.5 : 0) + (edge.holes == 0 ? 0.5 : -1.5) - (began_elsewhere ? 4 : 0);
   return out;
 }
 
@@ -112,7 +114,9 @@ DoseResponse MeasureDoseResponse(const std::vector<const Edge*>& edges) {
   DoseResponse out;
   double sum_x = 0, sum_y = 0, sum_xx = 0, sum_xy = 0, sum_yy = 0;
   for (const Edge* edge : edges) {
-    const double x = D(edge->parent_distinct), y = D(edge->distinct_values);
+    // Per parent execution: that twice the parents have twice the children says nothing.
+    const double parents = D(std::max<uint64_t>(edge->parent_executions, 1));
+    const double x = D(edge->parent_rows) / parents, y = D(edge->children) / parents;
     ++out.units;
     sum_x += x;
     sum_y += y;

@@ -18,6 +18,7 @@ struct EdgeJudgement {
   bool once_each = false;    // G5, values
   bool tight = false;        // G5, gaps; true where no time counts
   bool in_order = false;     // children cover the parent's rows in their order
+  bool scattered = false;    // few values of the parent, in no order, and only claims hold the unit together
   bool by_request = false;   // the parent only echoed a value that came with the request
   bool capped = false;       // at most likely: a shared connection, or a process that is only guessed
   bool timed = false;        // time counted

@@ -46,6 +46,7 @@ struct Group {
   std::vector<Source*> sources;        // lately touched ones towards the end
   std::vector<uint64_t> sessions;
   size_t streaming = 0;                // executions with rows that have not completed
+  std::map<std::pair<int64_t, int32_t>, uint64_t> unclaimed;   // executions per child statement and slot that no related source claimed
 };
 
 struct Candidate {
@@ -695,8 +696,9 @@ class Lineage::State {
     if (unit.last_session_id == session.info.session_id && unit.last_done_ns > 0) {
       row.think_ns += std::max<int64_t>(execution.sent_ns - unit.last_done_ns, 0);
     }
+    if (unit.last_done_ns > 0) unit.AddPause(execution.sent_ns, std::max<int64_t>(execution.sent_ns - unit.last_done_ns, 0));
     unit.last_session_id = session.info.session_id;
-    unit.last_done_ns = execution.done_ns;
+    unit.last_done_ns = std::max(unit.last_done_ns, execution.done_ns);
     row.end_ns = std::max(row.end_ns, execution.done_ns);
     row.begin_ns = std::min(row.begin_ns, execution.sent_ns);
     row.schema_change |= execution.statement.operation == sql::Operation::kDdl;
@@ -738,7 +740,7 @@ class Lineage::State {
       if (outcome.value == 0) continue;
       single = true;
       value = value * 31 + outcome.value;
-      claimed |= outcome.claim && !outcome.claim->source->outside;
+      claimed |= outcome.claim && !outcome.claim->source->outside && MayFeed(*outcome.claim, outcome.column_id, row.statement_id);
       untested |= outcome.untested;
     }
     row.batches += batch ? 1 : 0;
@@ -749,6 +751,13 @@ class Lineage::State {
     }
     ++row.unclaimed;
     if (state.unclaimed_values.size() < kMaxKept || state.unclaimed_values.contains(value)) ++state.unclaimed_values[value];
+  }
+
+  // Values that merely coincide leave a loop without a known parent.
+  bool MayFeed(const Candidate& claim, uint32_t column_id, int64_t child_statement_id) const {
+    if (claim.level == 2) return true;
+    return claim.level == 1 && claim.source->key.statement_id != child_statement_id && claim.source->key_like &&
+           LooksLikeKey(column_names_[column_id].column);
   }
 
   static void KeepSmallest(std::set<uint64_t>& smallest, uint64_t hash) {
@@ -762,6 +771,8 @@ class Lineage::State {
     SinkState& sink = unit.Sink(execution.statement.statement_id, outcome.sink->comparison);
     sink.column_id = outcome.column_id;
     ++sink.executions;
+    uint64_t& unclaimed = groups_[session.group].unclaimed[{execution.statement.statement_id, outcome.sink->comparison}];
+    if (!outcome.untested && (!outcome.claim || outcome.claim->level < 2)) ++unclaimed;
     const bool known = sink.values.contains(outcome.value);
     SinkState::Value* value = known || sink.values.size() < kMaxKept ? &sink.values[outcome.value] : nullptr;
     if (value != nullptr) ++value->count;
@@ -785,7 +796,7 @@ class Lineage::State {
     claim.done_ns = execution.done_ns;
     claim.database_ns = std::max<int64_t>(execution.done_ns - execution.busy_from_ns, 0);
     claim.busy_before_ns = session.busy_ns;
-    claim.parent_seen_ns = candidate.occurrence.time_ns;
+    claim.pause_ns = unit.LongestPauseSince(candidate.occurrence.time_ns);
     claim.rows = execution.rows;
     claim.bytes = execution.bytes;
     claim.pipelined = execution.pipelined;
@@ -794,6 +805,7 @@ class Lineage::State {
     claim.same_transaction = session.in_transaction && parent.transaction == session.transaction;
     claim.rejoined = candidate.rejoined;
     claim.outside = source.outside;
+    claim.group_unclaimed = unclaimed;
     const EdgeKey key{source.key, execution.statement.statement_id, outcome.sink->comparison};
     if (candidate.crossing) {
       UnitState* main = Find(session.transaction_unit);
@@ -820,9 +832,13 @@ class Lineage::State {
       row.child_comparison = key.child_comparison;
       row.first_child_no = claim.execution_no;
     } else {
-      row.holes += sink.unclaimed - std::min(sink.unclaimed, edge.unclaimed_at_last_claim);
+      // Other connections give their own share: what they ran without a claim in the meantime is not in this unit.
+      const uint64_t here = sink.unclaimed - std::min(sink.unclaimed, edge.unclaimed_at_last_claim);
+      const uint64_t beside = claim.group_unclaimed - std::min(claim.group_unclaimed, edge.group_unclaimed_at_last_claim);
+      row.holes += claim.same_connection ? here : std::max(here, beside);
     }
     edge.unclaimed_at_last_claim = sink.unclaimed;
+    edge.group_unclaimed_at_last_claim = claim.group_unclaimed;
     edge.related |= related;
     edge.dirty = true;
     if (child_type_oid != 0) row.child_type_oid = child_type_oid;
@@ -955,7 +971,6 @@ class Lineage::State {
       parent.execution_no = execution.execution_no;
       parent.done_ns = execution.done_ns;
       parent.rows = std::max(parent.rows, execution.rows);
-      parent.session_busy_ns = session.busy_ns + std::max<int64_t>(execution.done_ns - execution.busy_from_ns, 0);
     }
     const Candidate* best = nullptr;
     for (const SinkOutcome& outcome : outcomes) {

@@ -130,7 +130,7 @@ struct Edge {
   uint64_t values_hash = 0;            // of the set of claimed values, order-free: tells whether two units' sets differ
   uint64_t sink_domain = 0;            // distinct values ever seen of the sink's column, in results and in slots (estimate)
   uint64_t pipelined = 0;              // children sent without waiting
-  int64_t first_child_delay_ns = 0;    // parent's completion (or row) to the first child
+  int64_t first_child_delay_ns = 0;    // the longest pause in the unit's work between the parent's row and the first child
   int64_t gap_p90_ns = 0, child_median_ns = 0;
   int64_t child_ns = 0;                // database time of the claimed children
   uint64_t child_rows = 0, child_bytes = 0;

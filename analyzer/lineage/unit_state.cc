@@ -51,7 +51,7 @@ void MeasureOrderInto(Edge& row, const std::vector<Claim>& claims, const std::ve
   row.order_log10_p = order.log10_p;
 }
 
-void MeasureTimesInto(Edge& row, std::vector<Claim> claims, const std::vector<ParentExecution>& parents) {
+void MeasureTimesInto(Edge& row, std::vector<Claim> claims) {
   std::ranges::stable_sort(claims, {}, &Claim::sent_ns);
   std::vector<int64_t> gaps, durations;
   for (size_t i = 0; i < claims.size(); ++i) {
@@ -65,11 +65,7 @@ void MeasureTimesInto(Edge& row, std::vector<Claim> claims, const std::vector<Pa
   }
   row.gap_p90_ns = Quantile(std::move(gaps), 0.9);
   row.child_median_ns = Quantile(std::move(durations), 0.5);
-  const Claim& first = claims.front();
-  const ParentExecution& parent = parents[first.parent];
-  int64_t delay = first.sent_ns - (parent.done_ns > 0 && parent.done_ns <= first.sent_ns ? parent.done_ns : first.parent_seen_ns);
-  if (first.session_id == parent.session_id) delay -= std::max<int64_t>(first.busy_before_ns - parent.session_busy_ns, 0);
-  row.first_child_delay_ns = std::max<int64_t>(delay, 0);
+  row.first_child_delay_ns = claims.front().pause_ns;
 }
 
 void CountParentsInto(Edge& row, const UnitState& unit, const std::vector<Claim>& claims, const std::vector<ParentExecution>& parents,
@@ -140,6 +136,17 @@ int64_t Quantile(std::vector<int64_t> sample, double share) {
   return sample[at];
 }
 
+void UnitState::AddPause(int64_t end_ns, int64_t length_ns) {
+  constexpr size_t kMaxPauses = 64;
+  while (!pauses.empty() && pauses.back().second <= length_ns) pauses.pop_back();
+  if (pauses.size() < kMaxPauses) pauses.emplace_back(end_ns, length_ns);
+}
+
+int64_t UnitState::LongestPauseSince(int64_t time_ns) const {
+  const auto found = std::ranges::upper_bound(pauses, time_ns, {}, &std::pair<int64_t, int64_t>::first);
+  return found == pauses.end() ? 0 : found->second;
+}
+
 Source* UnitState::FindSource(const SourceKey& key, uint64_t session_id) {
   for (auto source = sources.rbegin(); source != sources.rend(); ++source) {
     if ((*source)->key == key && (*source)->session_id == session_id && !(*source)->values.evicted()) return source->get();
@@ -171,7 +178,7 @@ Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const std::vector<Pa
   CountValuesInto(row, edge.claims);
   MeasureContainmentInto(row, unit, edge);
   MeasureOrderInto(row, edge.claims, parents);
-  MeasureTimesInto(row, edge.claims, parents);
+  MeasureTimesInto(row, edge.claims);
   std::tie(row.max_children_per_parent, row.max_distinct_per_parent) =
       LargestGroup(edge.claims, [](const Claim& claim) { return claim.parent; });
   std::tie(row.max_children_per_ancestor, row.max_distinct_per_ancestor) =
@@ -342,6 +349,12 @@ void Absorb(UnitState& unit, UnitState& other, LineageSink& sink) {
   unit.row.shared_connection |= other.row.shared_connection;
   if (unit.row.label.empty()) unit.row.label = other.row.label;
   if (unit.row.trace_id.empty()) unit.row.trace_id = other.row.trace_id;
+  if (other.row.statements > 0) {
+    if (unit.last_done_ns > 0) unit.AddPause(other.row.begin_ns, std::max<int64_t>(other.row.begin_ns - unit.last_done_ns, 0));
+    for (const auto& [end_ns, length_ns] : other.pauses) unit.AddPause(end_ns, length_ns);
+    unit.last_done_ns = std::max(unit.last_done_ns, other.last_done_ns);
+    unit.last_session_id = other.last_session_id;
+  }
   unit.row.begin_ns = std::min(unit.row.begin_ns, other.row.begin_ns);
   unit.row.end_ns = std::max(unit.row.end_ns, other.row.end_ns);
   unit.row.statements += other.row.statements;

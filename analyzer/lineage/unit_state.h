@@ -32,7 +32,6 @@ struct ParentExecution {
   int64_t unit_id = 0;
   int64_t statement_id = 0;
   int64_t done_ns = 0;
-  int64_t session_busy_ns = 0;   // the session's database time so far, this execution included
   uint64_t rows = 0;
   bool claimed = false;
   uint32_t ancestor = kNobody;   // of a one-row result that was claimed: the execution at the chain's top; else itself
@@ -80,8 +79,9 @@ struct Claim {
   uint64_t session_id = 0;
   int64_t sent_ns = 0, done_ns = 0, database_ns = 0;
   int64_t busy_before_ns = 0;    // the child session's database time before it
-  int64_t parent_seen_ns = 0;    // when the value reached the client
+  int64_t pause_ns = 0;          // the longest pause in the unit's work since the value reached the client
   uint64_t rows = 0, bytes = 0;
+  uint64_t group_unclaimed = 0;  // executions of its statement by the whole process that no related source had claimed by then
   bool pipelined = false, same_connection = false, same_process = false, same_transaction = false, rejoined = false, outside = false;
 };
 
@@ -91,7 +91,7 @@ struct EdgeState {
   std::vector<Claim> claims;
   bool related = false;
   bool dirty = true;
-  uint64_t unclaimed_at_last_claim = 0;
+  uint64_t unclaimed_at_last_claim = 0, group_unclaimed_at_last_claim = 0;
 };
 
 // One slot of one child statement.
@@ -159,7 +159,10 @@ struct UnitState {
   std::vector<DeferredClaim> deferred;
   uint64_t last_session_id = 0;
   int64_t last_done_ns = 0;
+  std::vector<std::pair<int64_t, int64_t>> pauses;    // end and length of each pause that no later one exceeds: lengths descend
 
+  void AddPause(int64_t end_ns, int64_t length_ns);
+  int64_t LongestPauseSince(int64_t time_ns) const;
   Source* FindSource(const SourceKey& key, uint64_t session_id);
   StatementState& Statement(int64_t statement_id);
   SinkState& Sink(int64_t statement_id, int32_t comparison);
