@@ -76,6 +76,7 @@ class SharedMemory {
   SharedTotals& totals() const { return *totals_; }
   std::vector<SharedRing> AttachRings() const {
     std::vector<SharedRing> rings;
+    rings.reserve(loops_);
     for (size_t i = 0; i < loops_; ++i) {
       rings.push_back(SharedRing::Attach({bytes_ + TotalsSize() + i * ring_size_, ring_size_}));
     }

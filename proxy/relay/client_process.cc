@@ -176,17 +176,22 @@ std::shared_ptr<const ClientPid> ClientProcessFinder::Find(const SocketAddress& 
 }
 
 void ClientProcessFinder::Run() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    wake_.wait(lock, [this] { return ending_ || !questions_.empty(); });
-    if (ending_) break;
-    const Question question = std::move(questions_.front());
-    questions_.pop_front();
-    lock.unlock();
-    question.answer->value.store(Answer(question), std::memory_order_release);
-    lock.lock();
+  while (const std::optional<Question> question = Next()) {
+    question->answer->value.store(Answer(*question), std::memory_order_release);
   }
-  for (const Question& question : questions_) question.answer->value = 0;
+}
+
+// Waits for a question; none when it is time to end.
+std::optional<ClientProcessFinder::Question> ClientProcessFinder::Next() {
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [this] { return ending_ || !questions_.empty(); });
+  if (ending_) {
+    for (const Question& question : questions_) question.answer->value = 0;
+    return std::nullopt;
+  }
+  Question question = std::move(questions_.front());
+  questions_.pop_front();
+  return question;
 }
 
 int32_t ClientProcessFinder::Answer(const Question& question) {

@@ -12,6 +12,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -45,6 +46,7 @@ class ClientProcessFinder {
     std::shared_ptr<ClientPid> answer;
   };
   void Run();
+  std::optional<Question> Next();
   int32_t Answer(const Question& question);
   bool MayScan();
 

@@ -16,7 +16,7 @@
 namespace pgassay::relay {
 namespace {
 
-constexpr size_t kReadBytes = 64 * 1024;
+constexpr size_t kReadBytes = size_t{64} * 1024;
 constexpr int kEventsPerWait = 64;
 constexpr int64_t kMillisecond = 1'000'000;
 constexpr int64_t kLingerLimit = 5'000 * kMillisecond;  // for a client to close after we or its server did

@@ -302,9 +302,10 @@ TEST(Relay, ReadsNoMoreFromAServerThanAStalledClientTakes) {
   ::setsockopt(stalled.server.fd(), SOL_SOCKET, SO_SNDTIMEO, &half_a_second, sizeof(half_a_second));
   size_t sent = 0;
   ssize_t last = 0;
-  while (sent < 200'000'000 && (last = ::send(stalled.server.fd(), chunk.data(), chunk.size(), MSG_NOSIGNAL)) > 0) {
-    sent += static_cast<size_t>(last);
-  }
+  do {  // until one send is cut short by the time limit
+    last = ::send(stalled.server.fd(), chunk.data(), chunk.size(), MSG_NOSIGNAL);
+    sent += static_cast<size_t>(std::max<ssize_t>(last, 0));
+  } while (last == static_cast<ssize_t>(chunk.size()) && sent < 200'000'000);
   EXPECT_LT(sent, 30'000'000u) << "somebody takes bytes that nobody reads";
 
   Pair other = LogIn(relay, upstream);
@@ -377,6 +378,7 @@ TEST(Relay, GoesOnWhenDescriptorsRunOut) {
   ::close(stop[0]);
   {
     std::vector<Socket> crowd;
+    crowd.reserve(40);
     for (int i = 0; i < 40; ++i) crowd.emplace_back(std::move(*DialAndWait(bound, kPatience)));
     for (Socket& one : crowd) one.Send("\0");
     std::this_thread::sleep_for(300ms);
