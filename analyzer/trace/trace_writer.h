@@ -127,7 +127,7 @@ class TraceWriter {
   int LastCode() const { return db_.LastCode(); }
 
  private:
-  static constexpr int kRowsPerInsert = 16;
+  static constexpr int kRowsPerInsert = 32;
   static constexpr int kCheckpointFrames = 4096;  // 16 MiB: a checkpoint then takes some ten milliseconds
 
   TraceWriter(std::string path, FileLock lock, Database db)
