@@ -1176,6 +1176,9 @@ class Lineage::State {
         ++at;
         continue;
       }
+      // Containment is judged against all that the unit held in the end, whenever it was last written.
+      for (auto& [key, edge] : unit.edges) edge.dirty = true;
+      unit.dirty |= !unit.edges.empty();
       Emit(unit);
       for (const auto& source : unit.sources) Drop(*source);
       for (const uint32_t parent : unit.parents) FreeParent(parent);

@@ -167,6 +167,7 @@ Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const std::vector<Pa
   row.unit_id = unit.row.unit_id;
   row.sink_domain = sink_domain;
   if (edge.claims.empty()) return row;
+  row.parent_no = parents[edge.claims.front().parent].execution_no;
   uint32_t hashed_index = 0;
   for (const auto& source : unit.sources) {
     if (source->key == SourceKey{row.parent_statement_id, row.parent_position}) hashed_index = source->hashed_index;

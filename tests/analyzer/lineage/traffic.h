@@ -144,6 +144,11 @@ class Traffic {
     if (query.facts.operation == kCommit || query.facts.operation == kRollback) on.in_transaction = false;
     events_.push_back(std::move(event));
   }
+  // A tuple comparison: all parameters are members of the first sink.
+  void RunTuple(Connection& on, const Query& query, const Row& parameters, const Rows& rows) {
+    Run(on, query, parameters, rows);
+    events_.back().tuple = true;
+  }
   void Begin(Connection& on, int64_t think_ns = 300 * kUs) { Run(on, Control(sql::Operation::kBegin), {}, {}, {.think_ns = think_ns}); }
   void Commit(Connection& on) { Run(on, Control(sql::Operation::kCommit)); }
   void Rollback(Connection& on) { Run(on, Control(sql::Operation::kRollback)); }
@@ -202,7 +207,7 @@ class Traffic {
     Row parameters;
     Rows rows;
     std::vector<std::pair<int64_t, Rows>> batches;
-    bool streamed = false;
+    bool streamed = false, tuple = false;
     int64_t sent_ns = 0, done_ns = 0, ready_before_ns = 0;
     char transaction_before = 'I';
     int64_t execution_no = 0;
@@ -298,6 +303,11 @@ class Traffic {
       SinkValue sink;
       sink.comparison = static_cast<int>(i);
       sink.type_oid = event.options.parameter_type;
+      if (event.tuple) {
+        for (const int64_t value : event.parameters) sink.members.push_back({HashOf(value), 0});
+        sinks.push_back(std::move(sink));
+        break;
+      }
       if (i == 0 && event.options.list_length > 1) {
         sink.elements = event.options.list_length;
         for (const int64_t value : event.parameters) sink.hashes.push_back({HashOf(value), 0});
