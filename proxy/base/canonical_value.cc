@@ -71,10 +71,17 @@ std::string_view Trimmed(std::string_view text) {
 
 // As PostgreSQL prints an int8: no sign but '-', no leading zero.
 std::optional<int64_t> CanonicalInteger(std::string_view text) {
+  constexpr size_t kSafeDigits = 18;  // any number of 18 digits fits
   if (text.empty() || text.size() > 20) return std::nullopt;
-  const std::string_view digits = text[0] == '-' ? text.substr(1) : text;
-  if (digits.empty() || !IsDigit(digits[0]) || (digits[0] == '0' && text.size() > 1)) return std::nullopt;
+  const bool negative = text[0] == '-';
+  const std::string_view digits = text.substr(negative ? 1 : 0);
+  if (digits.empty() || (digits[0] == '0' && text.size() > 1)) return std::nullopt;
   int64_t value = 0;
+  for (const char c : digits.substr(0, kSafeDigits)) {
+    if (!IsDigit(c)) return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  if (digits.size() <= kSafeDigits) return negative ? -value : value;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
@@ -82,6 +89,7 @@ std::optional<int64_t> CanonicalInteger(std::string_view text) {
 
 // As PostgreSQL's int8in takes it: white space, a sign, leading zeros.
 std::optional<int64_t> LooseInteger(std::string_view text) {
+  if (const auto canonical = CanonicalInteger(text)) return canonical;
   text = Trimmed(text);
   if (!text.empty() && text[0] == '+') text.remove_prefix(1);
   const bool negative = !text.empty() && text[0] == '-';
@@ -95,6 +103,7 @@ std::optional<int64_t> LooseInteger(std::string_view text) {
 
 // An integral numeric may carry zeros behind its point: "42.00".
 std::optional<int64_t> IntegralNumeric(std::string_view text) {
+  if (const auto canonical = CanonicalInteger(text)) return canonical;
   text = Trimmed(text);
   if (const size_t point = text.find('.'); point != std::string_view::npos) {
     if (text.find_first_not_of('0', point + 1) != std::string_view::npos) return std::nullopt;

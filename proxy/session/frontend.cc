@@ -98,9 +98,11 @@ void BindMessage::OnParameter(const wire::BoundValue& value, std::string_view by
 
 void BindMessage::HashWhole(Parameter& parameter, bool binary, std::string_view bytes) {
   const TypeClass type = TypeClassOf(parameter.type_oid);
-  const bool array_type = ArrayElementType(parameter.type_oid) != 0;
-  const bool looks_like_array = binary ? bytes.size() >= 12 && parameter.type_oid == 0 : bytes.starts_with('{');
-  if (array_type || (type == TypeClass::kUnknown && looks_like_array)) {
+  // Array types are not comparable as a whole; what is of no known type is an array if it reads as one.
+  const bool may_be_array = type == TypeClass::kNotComparable ||
+                            (type == TypeClass::kUnknown &&
+                             (binary ? bytes.size() >= 12 && parameter.type_oid == 0 : bytes.starts_with('{')));
+  if (may_be_array) {
     std::array<ValueHash, kMaxArrayElements> elements;
     size_t count = 0;
     const int64_t length = HashArrayElements(state_.key(), parameter.type_oid, binary, bytes, elements, count);
@@ -197,8 +199,12 @@ wire::BodyPolicy Session::State::FrontendPolicy(char type) const {
 }
 
 void Session::State::OnFrontend(std::string_view bytes, int64_t now_ns) {
+  const bool first = bytes_.frontend == 0;
   bytes_.frontend += bytes.size();
   now_ns_ = now_ns;
+  if (first && wire::ClassifyStartup(bytes.substr(0, 1)).kind == wire::StartupKind::kDirectTls) {
+    Desync(OpaqueReason::kEncrypted, frontend_);
+  }
   wire::Frame frame;
   while (opaque_ == OpaqueReason::kNone) {
     frontend_.SetUntyped(in_startup_);

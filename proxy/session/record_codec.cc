@@ -1,5 +1,5 @@
-// Records as bytes for a ring between two processes of one build: the index of the kind, then the fields in their order, each
-// trivially copyable one as it lies in memory, strings with their length, arrays aligned to their elements.
+// Records as bytes for a ring between two processes of one build: the index of the kind, then the fields in their
+// order, each trivially copyable one as it lies in memory, strings with their length, arrays aligned to their elements.
 #include <cstring>
 #include <type_traits>
 #include <utility>
@@ -9,35 +9,57 @@
 namespace pgassay::session {
 namespace {
 
+// An upper bound of the bytes that the same fields take, so that they are written without a check each.
+class Sizer {
+ public:
+  template <class T>
+    requires std::is_trivially_copyable_v<T> && (!std::is_same_v<T, std::string_view>)
+  void Field(const T& /*value*/) {
+    size_ += sizeof(T);
+  }
+  void Field(std::string_view text) { size_ += sizeof(uint32_t) + text.size(); }
+  template <class T>
+  void Field(std::span<const T> values) {
+    size_ += sizeof(uint32_t) + alignof(T) + values.size_bytes();
+  }
+  size_t size() const { return size_; }
+
+ private:
+  size_t size_ = 0;
+};
+
+// REQUIRES: room for what a Sizer says, aligned as operator new gives it.
 class Writer {
  public:
-  explicit Writer(std::vector<std::byte>& out) : out_(out) { out_.clear(); }
+  explicit Writer(std::byte* begin) : begin_(begin), at_(begin) {}
 
   template <class T>
     requires std::is_trivially_copyable_v<T> && (!std::is_same_v<T, std::string_view>)
   void Field(const T& value) {
-    Append(&value, sizeof value);
+    std::memcpy(at_, &value, sizeof value);
+    at_ += sizeof value;
   }
   void Field(std::string_view text) {
     Field(static_cast<uint32_t>(text.size()));
-    Append(text.data(), text.size());
+    if (text.empty()) return;
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
   }
   template <class T>
   void Field(std::span<const T> values) {
     Field(static_cast<uint32_t>(values.size()));
     if (values.empty()) return;
-    out_.resize((out_.size() + alignof(T) - 1) / alignof(T) * alignof(T));
-    Append(values.data(), values.size_bytes());
+    const size_t padded = (size() + alignof(T) - 1) / alignof(T) * alignof(T);
+    std::memset(at_, 0, padded - size());
+    at_ = begin_ + padded;
+    std::memcpy(at_, values.data(), values.size_bytes());
+    at_ += values.size_bytes();
   }
+  size_t size() const { return static_cast<size_t>(at_ - begin_); }
 
  private:
-  void Append(const void* bytes, size_t length) {
-    if (length == 0) return;
-    const size_t at = out_.size();
-    out_.resize(at + length);
-    std::memcpy(out_.data() + at, bytes, length);
-  }
-  std::vector<std::byte>& out_;
+  std::byte* begin_;
+  std::byte* at_;
 };
 
 class Reader {
@@ -161,10 +183,10 @@ void Fields(Stream& stream, R& r)
 }
 
 // Lists of records: their count, then each.
-template <class T>
-void List(Writer& writer, const std::vector<T>& list) {
-  writer.Field(static_cast<uint32_t>(list.size()));
-  for (const T& element : list) Fields(writer, element);
+template <class Stream, class T>
+void List(Stream& stream, const std::vector<T>& list) {
+  stream.Field(static_cast<uint32_t>(list.size()));
+  for (const T& element : list) Fields(stream, element);
 }
 template <class T>
 void List(Reader& reader, std::vector<T>& list) {
@@ -254,9 +276,19 @@ Record Decode(Reader& reader, size_t kind, std::index_sequence<kIndex...>) {
 }  // namespace
 
 void EncodeRecord(const Record& record, std::vector<std::byte>& out) {
-  Writer writer(out);
-  writer.Field(static_cast<uint64_t>(record.index()));
-  std::visit([&](const auto& value) { Fields(writer, value); }, record);
+  const auto kind = static_cast<uint64_t>(record.index());
+  std::visit(
+      [&](const auto& value) {
+        Sizer sizer;
+        sizer.Field(kind);
+        Fields(sizer, value);
+        out.resize(sizer.size());
+        Writer writer(out.data());
+        writer.Field(kind);
+        Fields(writer, value);
+        out.resize(writer.size());
+      },
+      record);
 }
 
 Record DecodeRecord(std::span<const std::byte> bytes) {

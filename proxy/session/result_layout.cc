@@ -61,16 +61,16 @@ bool ReadLayout(const HashKey& key, std::string_view body, ResultLayout& layout,
     }
     const Choice choice{Rank(field), position, field.type_oid, field.binary};
     if (choice.rank == kNever) return;
-    if (count < best.size()) {
-      best[count++] = choice;
-    } else if (const auto worst = std::max_element(best.begin(), best.end()); choice < *worst) {
-      *worst = choice;
+    if (count == best.size()) {
+      Choice* const worst = std::max_element(best.data(), best.data() + count);
+      if (!(choice < *worst)) return;
+      std::move(worst + 1, best.data() + count, worst);  // positions stay in order
+      --count;
     }
+    best[count++] = choice;
   });
   if (!read) return false;
   layout.columns_hash = hash == 0 ? HashBytes(key, {}) : hash;  // a result without columns is described, too
-  std::sort(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(count),
-            [](const Choice& a, const Choice& b) { return a.position < b.position; });
   layout.chosen_count = static_cast<uint8_t>(count);
   for (size_t i = 0; i < count; ++i) {
     layout.positions[i] = best[i].position;

@@ -22,6 +22,7 @@
 
 #include "proxy/wire/body.h"
 #include "proxy/wire/message_type.h"
+#include "proxy/wire/startup.h"
 
 namespace pgassay::wire {
 
@@ -111,8 +112,9 @@ class FrameReader {
       header = header_;
     }
     const uint64_t length = ReadUint32(header + (wanted - 4));
-    const uint64_t shortest = untyped_ ? 8 : 4;
-    if (length < shortest || length > kMaxMessageLength) {
+    const uint64_t shortest = untyped_ ? kStartupHeaderBytes : 4;
+    const uint64_t longest = untyped_ ? kMaxStartupBytes : kMaxMessageLength;
+    if (length < shortest || length > longest) {
       Abandon();
       return Step::kBadLength;
     }

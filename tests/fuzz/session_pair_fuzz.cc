@@ -32,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const tests::Conversation conversation = FromInput({reinterpret_cast<const char*>(data), size});
   const session::Played whole = session::PlayAll(tests::Joined(conversation));
   tests::Require(whole.accounted);
-  for (const size_t read_size : {1, 3, 17}) {
+  for (const size_t read_size : {size_t{1}, size_t{3}, size_t{17}}) {
     const session::Played split = session::PlayAll(tests::InPieces(conversation, read_size));
     tests::Require(split.accounted);
     tests::Require(split.full == whole.full);
