@@ -286,6 +286,7 @@ class Planner {
 
 std::vector<uint16_t> PortsOf(const std::vector<size_t>& upstreams, const std::vector<uint16_t>& ports) {
   std::vector<uint16_t> result;
+  result.reserve(upstreams.size());
   for (const size_t upstream : upstreams) result.push_back(ports[upstream]);
   return result;
 }

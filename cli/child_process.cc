@@ -23,6 +23,7 @@ bool IsProgram(const std::string& path) {
 
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (std::string& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;
@@ -56,7 +57,7 @@ Result<std::string> FindProgram(const std::string& name, const Environment& envi
   for (size_t from = 0; from <= path.size();) {
     const size_t colon = std::min(path.find(':', from), path.size());
     const std::string folder = colon == from ? "." : path.substr(from, colon - from);
-    std::string candidate = folder + "/" + name;
+    std::string candidate = fmt::format("{}/{}", folder, name);
     if (!name.empty() && IsProgram(candidate)) return candidate;
     from = colon + 1;
   }
@@ -67,7 +68,8 @@ Result<pid_t> StartChild(const std::string& program, const std::vector<std::stri
                          const Environment& environment, const sigset_t& mask) {
   std::vector<std::string> argument_texts = arguments;
   std::vector<std::string> environment_texts;
-  for (const auto& [name, value] : environment.variables()) environment_texts.push_back(name + "=" + value);
+  for (const auto& [name, value] : environment.variables())
+    environment_texts.push_back(fmt::format("{}={}", name, value));
   std::vector<char*> argument_pointers = Pointers(argument_texts);
   std::vector<char*> environment_pointers = Pointers(environment_texts);
   int ends[2];

@@ -156,7 +156,7 @@ void ConnectionWatch::Look() {
 
 std::vector<std::string> ConnectionWatch::Seen() {
   if (seen_.empty()) {
-    for (Connection connection : ConnectionsOf("self")) {
+    for (const Connection& connection : ConnectionsOf("self")) {
       const bool closed = connection.inode == 0;
       if (closed && LooksLikePostgres(connection) && !at_start_.contains(connection)) seen_.insert(connection.remote);
     }

@@ -213,6 +213,7 @@ std::string HostParametersThroughPorts(const std::vector<uint16_t>& ports, UrlDi
   const bool repeated = dialect == UrlDialect::kLibpq || dialect == UrlDialect::kAsyncpg;  // SQLAlchemy's form
   if (repeated) {
     std::vector<std::string> parts;
+    parts.reserve(ports.size());
     for (const uint16_t port : ports) parts.push_back(fmt::format("host={}:{}", kLoopback, port));
     return fmt::format("{}", fmt::join(parts, "&"));
   }
@@ -314,6 +315,7 @@ std::string UrlThroughPorts(const DatabaseUrl& url, const std::vector<uint16_t>&
   if (url.userinfo) text += *url.userinfo + "@";
   if (!hosts_as_parameters) {
     std::vector<std::string> hosts;
+    hosts.reserve(ports.size());
     for (const uint16_t port : ports) hosts.push_back(fmt::format("{}:{}", kLoopback, port));
     text += fmt::format("{}", fmt::join(hosts, ","));
   }
@@ -324,6 +326,7 @@ std::string UrlThroughPorts(const DatabaseUrl& url, const std::vector<uint16_t>&
 
 std::string WithoutSecrets(const DatabaseUrl& url) {
   std::vector<std::string> hosts;
+  hosts.reserve(url.hosts.size());
   for (const UrlHost& host : url.hosts)
     hosts.push_back(host.port.empty() ? host.host : fmt::format("{}:{}", host.host, host.port));
   return fmt::format("{}//{}{}", url.scheme, fmt::join(hosts, ","), url.path);

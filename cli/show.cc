@@ -75,8 +75,10 @@ struct Page {
                       path, id, path, path));
     }
     std::vector<std::string> names;
+    names.reserve(findings.size() + statements.size());
     for (const Finding* finding : findings) names.push_back(finding->id);
-    for (const trace::StatementRow* statement : statements) names.push_back(fmt::format("s{}", statement->statement_id));
+    for (const trace::StatementRow* statement : statements)
+      names.push_back(fmt::format("s{}", statement->statement_id));
     return Fail(fmt::format("{} could be any of {}", id, fmt::join(names, ", ")));
   }
 };

@@ -75,14 +75,14 @@ void StatusLine::Update(const SharedTotals& totals, LiveFindings& findings, int6
   drawn_ns_ = now_ns;
   const int columns = TerminalColumns(STDERR_FILENO);
   const std::string line = "\r\033[K" + StatusText(totals, rate_, findings.Count(), columns > 0 ? columns : 80) + "\r";
-  static_cast<void>(WriteAll(STDERR_FILENO, line));
+  WriteToStderr(line);
   line_is_shown = true;
 }
 
 void StatusLine::ClearShown() {
   if (!line_is_shown) return;
   line_is_shown = false;
-  static_cast<void>(WriteAll(STDERR_FILENO, "\r\033[K"));
+  WriteToStderr("\r\033[K");
 }
 
 }  // namespace pgassay::cli

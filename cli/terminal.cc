@@ -56,13 +56,15 @@ void Say(std::string_view sentence) {
   StatusLine::ClearShown();
   // One write, so that sentences of several processes do not mix.
   const std::string line = fmt::format("pgassay: {}\n", reporters::EscapeForTerminal(sentence));
-  static_cast<void>(WriteAll(STDERR_FILENO, line));
+  WriteToStderr(line);
 }
 
 int Trouble(std::string_view sentence) {
   Say(sentence);
   return kExitTrouble;
 }
+
+void WriteToStderr(std::string_view text) { [[maybe_unused]] const Result<> written = WriteAll(STDERR_FILENO, text); }
 
 Result<> WriteAll(int fd, std::string_view text) {
   while (!text.empty()) {

@@ -27,6 +27,8 @@ void Say(std::string_view sentence);
 // Say, and the exit code of trouble.
 int Trouble(std::string_view sentence);
 
+// As it is; what stderr does not take is lost, for there is nobody to tell.
+void WriteToStderr(std::string_view text);
 // Writes all of it. A reader that has gone (EPIPE) is no error: `pgassay report t.db | head` ends quietly.
 Result<> WriteAll(int fd, std::string_view text);
 // To stdout, or to the file that --output names.
