@@ -146,7 +146,8 @@ void ReportTotals(benchmark::State& state) {
   for (auto _ : state) {
     const auto trace = Trace::Open(directory.File());
     const auto totals = trace ? trace->ReadTotals() : Result<Totals>(std::unexpected(trace.error()));
-    if (!totals || totals->executions != static_cast<uint64_t>(state.range(0))) return state.SkipWithError("wrong totals");
+    if (!totals || totals->executions != static_cast<uint64_t>(state.range(0)))
+      return state.SkipWithError("wrong totals");
   }
 }
 BENCHMARK(ReportTotals)->Arg(1'000'000)->Unit(benchmark::kMillisecond);

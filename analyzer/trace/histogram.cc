@@ -12,7 +12,8 @@ constexpr uint32_t kSubBuckets = 1U << kSubBits;
 constexpr uint32_t kBuckets = (63 - kSubBits) * kSubBuckets + kSubBuckets;  // of all values below 2^63
 constexpr char kVersion = 1;
 
-// Values below 2 * kSubBuckets are their own bucket; above, the bucket is the exponent and the kSubBits bits after the leading one.
+// Values below 2 * kSubBuckets are their own bucket; above, the bucket is the exponent and the kSubBits bits after the
+// leading one.
 uint32_t BucketOf(uint64_t value) {
   if (value < kSubBuckets) return static_cast<uint32_t>(value);
   const auto shift = static_cast<uint32_t>(std::bit_width(value)) - 1 - kSubBits;

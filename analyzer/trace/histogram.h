@@ -27,7 +27,7 @@ class Histogram {
  private:
   void AddBucket(uint32_t bucket, uint64_t count);
 
-  uint32_t first_bucket_ = 0;       // of counts_[0]
+  uint32_t first_bucket_ = 0;  // of counts_[0]
   std::vector<uint64_t> counts_;
   uint64_t count_ = 0;
 };

@@ -1,5 +1,6 @@
-// The rows of lineage as tables: each struct's columns, once, for the recorder (binds) and the trace (reads). A new column is a line in
-// schema.sql and a line here. Key columns come first; a row that is `Empty` takes no place in the file.
+// The rows of lineage as tables: each struct's columns, once, for the recorder (binds) and the trace (reads). A new
+// column is a line in schema.sql and a line here. Key columns come first; a row that is `Empty` takes no place in the
+// file.
 #pragma once
 
 #include <string>
@@ -10,7 +11,8 @@
 
 namespace pgassay::trace {
 
-// For each table: kName, kKeyColumns, Empty(row) and Visit(row, field), which calls field("column", member) in the order of columns.
+// For each table: kName, kKeyColumns, Empty(row) and Visit(row, field), which calls field("column", member) in the
+// order of columns.
 struct UnitStatementTable {
   static constexpr const char* kName = "unit_statement";
   static constexpr int kKeyColumns = 2;

@@ -20,13 +20,14 @@ namespace pgassay::trace {
 namespace {
 
 constexpr int64_t kCommitEveryNs = 200'000'000;
-constexpr int64_t kRetryEveryNs = 1'000'000'000;      // while paused
+constexpr int64_t kRetryEveryNs = 1'000'000'000;  // while paused
 constexpr size_t kCommitExecutions = 10'000;
-constexpr size_t kMaxWaitingExecutions = 200'000;     // 24 MiB, while paused
-constexpr size_t kMaxWaitingRows = 200'000;           // of each lineage table, while paused
-constexpr size_t kMaxTexts = 1024;                    // distinct texts counted per statement
-constexpr size_t kMaxTagValues = 1024;                // distinct (key, value) per statement; later ones count as value "…"
-constexpr size_t kMaxEndedSessions = 100'000;         // whose ids are kept for units that are written after their session's end
+constexpr size_t kMaxWaitingExecutions = 200'000;  // 24 MiB, while paused
+constexpr size_t kMaxWaitingRows = 200'000;        // of each lineage table, while paused
+constexpr size_t kMaxTexts = 1024;                 // distinct texts counted per statement
+constexpr size_t kMaxTagValues = 1024;             // distinct (key, value) per statement; later ones count as value "…"
+constexpr size_t kMaxEndedSessions =
+    100'000;  // whose ids are kept for units that are written after their session's end
 
 int64_t WallOffsetNs() {
   timespec now{};
@@ -36,12 +37,16 @@ int64_t WallOffsetNs() {
 
 std::string_view PauseReason(int sqlite_code) {
   switch (sqlite_code & 0xFF) {
-    case SQLITE_FULL: return "disk_full";
+    case SQLITE_FULL:
+      return "disk_full";
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return "locked";
+    case SQLITE_LOCKED:
+      return "locked";
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return "damaged";
-    default: return "io_error";
+    case SQLITE_NOTADB:
+      return "damaged";
+    default:
+      return "io_error";
   }
 }
 
@@ -88,7 +93,8 @@ class Recorder::State {
 
   void AddText(int64_t statement_id, uint64_t text_hash) {
     StatementRollup* rollup = Find(statement_id);
-    if (rollup == nullptr || rollup->text_hashes.size() >= kMaxTexts || !rollup->text_hashes.insert(text_hash).second) return;
+    if (rollup == nullptr || rollup->text_hashes.size() >= kMaxTexts || !rollup->text_hashes.insert(text_hash).second)
+      return;
     if (rollup->text_hashes.size() <= rollup->texts) return;  // an earlier recording saw more
     rollup->texts = rollup->text_hashes.size();
     Touch(*rollup);
@@ -113,8 +119,9 @@ class Recorder::State {
     ColumnRollup* stored = rollup == nullptr ? nullptr : ColumnAt(*rollup, position);
     if (stored == nullptr) return;
     const lineage::ResultColumn& known = stored->column;
-    if (stored->described && stored->name == name && known.relation == column.relation && known.column == column.column &&
-        known.table_oid == column.table_oid && known.attnum == column.attnum && known.type_oid == column.type_oid) {
+    if (stored->described && stored->name == name && known.relation == column.relation &&
+        known.column == column.column && known.table_oid == column.table_oid && known.attnum == column.attnum &&
+        known.type_oid == column.type_oid) {
       return;
     }
     stored->described = true;
@@ -158,8 +165,8 @@ class Recorder::State {
                              .route = row.route});
   }
 
-  void EndSession(uint64_t session_id, int64_t time_ns, std::string_view end_reason, std::string_view opaque_reason, uint64_t relayed,
-                  uint64_t decoded, uint64_t skipped, uint64_t opaque) {
+  void EndSession(uint64_t session_id, int64_t time_ns, std::string_view end_reason, std::string_view opaque_reason,
+                  uint64_t relayed, uint64_t decoded, uint64_t skipped, uint64_t opaque) {
     ended_sessions_.push_back({.session_id = FileSession(session_id),
                                .end_ns = time_ns,
                                .end_reason = std::string(end_reason),
@@ -175,7 +182,9 @@ class Recorder::State {
     }
   }
 
-  void SetApplicationName(uint64_t session_id, std::string_view name) { application_names_[FileSession(session_id)] = name; }
+  void SetApplicationName(uint64_t session_id, std::string_view name) {
+    application_names_[FileSession(session_id)] = name;
+  }
 
   void LearnRelation(uint64_t session_id, uint32_t table_oid, std::string_view schema, std::string_view name) {
     FileSession(session_id);
@@ -249,16 +258,17 @@ class Recorder::State {
   }
   void OnUnitStatement(lineage::UnitStatement row) {
     row.unit_id = FileUnit(row.unit_id);
-    Keep(unit_statements_, {row.unit_id, row.statement_id}, std::move(row));
+    Keep(unit_statements_, {row.unit_id, row.statement_id}, row);
   }
   void OnEdge(lineage::Edge edge) {
     edge.unit_id = FileUnit(edge.unit_id);
-    const EdgeKey key{edge.unit_id, edge.parent_statement_id, edge.parent_position, edge.child_statement_id, edge.child_comparison};
+    const EdgeKey key{edge.unit_id, edge.parent_statement_id, edge.parent_position, edge.child_statement_id,
+                      edge.child_comparison};
     Keep(edges_, key, std::move(edge));
   }
   void OnRepeat(lineage::Repeat repeat) {
     repeat.unit_id = FileUnit(repeat.unit_id);
-    Keep(repeats_, {repeat.unit_id, repeat.statement_id, repeat.parameters_hash}, std::move(repeat));
+    Keep(repeats_, {repeat.unit_id, repeat.statement_id, repeat.parameters_hash}, repeat);
   }
 
   // ---- commits
@@ -280,7 +290,8 @@ class Recorder::State {
 
   Result<> Finish(int64_t now_ns, bool complete) {
     if (writer_ == nullptr) return {};
-    const bool whole = complete && !gap_seen_ && Counted("dropped_events") == 0 && Counted("dropped_value_batches") == 0;
+    const bool whole =
+        complete && !gap_seen_ && Counted("dropped_events") == 0 && Counted("dropped_value_batches") == 0;
     if (auto written = Transaction(now_ns, &whole); !written) return written;
     auto closed = writer_->Close();
     writer_.reset();
@@ -351,11 +362,13 @@ class Recorder::State {
 
   bool Waiting() const {
     return paused_from_ns_ != 0 || lost_ != 0 || changed_ || !dirty_statements_.empty() || !tag_calls_.empty() ||
-           !new_sessions_.empty() || !ended_sessions_.empty() || !application_names_.empty() || !new_relations_.empty() ||
-           !executions_.empty() || !units_.empty() || !unit_statements_.empty() || !edges_.empty() || !repeats_.empty() || !gaps_.empty();
+           !new_sessions_.empty() || !ended_sessions_.empty() || !application_names_.empty() ||
+           !new_relations_.empty() || !executions_.empty() || !units_.empty() || !unit_statements_.empty() ||
+           !edges_.empty() || !repeats_.empty() || !gaps_.empty();
   }
 
-  // Everything that waits, in one transaction; on failure all of it waits on. `end`: the recording is over, and whether it is whole.
+  // Everything that waits, in one transaction; on failure all of it waits on. `end`: the recording is over, and whether
+  // it is whole.
   Result<> Transaction(int64_t now_ns, const bool* end) {
     auto written = writer_->Begin();
     if (written) written = WriteAll(now_ns);
@@ -399,7 +412,8 @@ class Recorder::State {
       if (auto written = writer_->WriteSessionEnd(session); !written) return written;
     }
     for (const auto& [key, relation] : new_relations_) {
-      if (auto written = writer_->WriteRelation(key.first, key.second, relation.first, relation.second); !written) return written;
+      if (auto written = writer_->WriteRelation(key.first, key.second, relation.first, relation.second); !written)
+        return written;
     }
     for (const auto& [name, counter] : counters_) {
       if (!counter.changed) continue;
@@ -440,7 +454,8 @@ class Recorder::State {
   Result<> WriteTimeline() {
     if (executions_.empty()) return {};
     if (auto written = writer_->WriteLastExecution(last_execution_no_); !written) return written;
-    if (max_executions_ == 0 || last_execution_no_ <= static_cast<int64_t>(max_executions_)) return writer_->WriteExecutions(executions_);
+    if (max_executions_ == 0 || last_execution_no_ <= static_cast<int64_t>(max_executions_))
+      return writer_->WriteExecutions(executions_);
     const int64_t from_no = last_execution_no_ - static_cast<int64_t>(max_executions_) + 1;
     std::vector<TimelineInsert> kept;
     std::copy_if(executions_.begin(), executions_.end(), std::back_inserter(kept),
@@ -484,11 +499,11 @@ class Recorder::State {
   uint64_t max_executions_;
   int64_t begin_ns_;
 
-  int64_t last_commit_ns_;                 // the last attempt
-  int64_t last_whole_ns_ = begin_ns_;      // the last one that succeeded
-  int64_t paused_from_ns_ = 0;             // 0: not paused
+  int64_t last_commit_ns_;             // the last attempt
+  int64_t last_whole_ns_ = begin_ns_;  // the last one that succeeded
+  int64_t paused_from_ns_ = 0;         // 0: not paused
   std::string pause_reason_;
-  uint64_t lost_ = 0;                      // since the last commit that succeeded
+  uint64_t lost_ = 0;  // since the last commit that succeeded
   bool gap_seen_ = false, changed_ = false;
 
   std::unordered_map<uint64_t, int64_t> shapes_;
@@ -544,17 +559,23 @@ int64_t Recorder::StatementId(uint64_t shape_hash, std::string_view redacted_sql
   return state_->StatementId(shape_hash, redacted_sql, facts);
 }
 void Recorder::AddText(int64_t statement_id, uint64_t text_hash) { state_->AddText(statement_id, text_hash); }
-void Recorder::AddTag(int64_t statement_id, std::string_view key, std::string_view value) { state_->AddTag(statement_id, key, value); }
+void Recorder::AddTag(int64_t statement_id, std::string_view key, std::string_view value) {
+  state_->AddTag(statement_id, key, value);
+}
 void Recorder::AddSession(const SessionRow& session) { state_->AddSession(session); }
-void Recorder::EndSession(uint64_t session_id, int64_t time_ns, std::string_view end_reason, std::string_view opaque_reason,
-                          uint64_t relayed, uint64_t decoded, uint64_t skipped, uint64_t opaque) {
+void Recorder::EndSession(uint64_t session_id, int64_t time_ns, std::string_view end_reason,
+                          std::string_view opaque_reason, uint64_t relayed, uint64_t decoded, uint64_t skipped,
+                          uint64_t opaque) {
   state_->EndSession(session_id, time_ns, end_reason, opaque_reason, relayed, decoded, skipped, opaque);
 }
-void Recorder::SetApplicationName(uint64_t session_id, std::string_view name) { state_->SetApplicationName(session_id, name); }
+void Recorder::SetApplicationName(uint64_t session_id, std::string_view name) {
+  state_->SetApplicationName(session_id, name);
+}
 void Recorder::LearnRelation(uint64_t session_id, uint32_t table_oid, std::string_view schema, std::string_view name) {
   state_->LearnRelation(session_id, table_oid, schema, name);
 }
-void Recorder::AddColumn(int64_t statement_id, int position, std::string_view described_name, const lineage::ResultColumn& column) {
+void Recorder::AddColumn(int64_t statement_id, int position, std::string_view described_name,
+                         const lineage::ResultColumn& column) {
   state_->AddColumn(statement_id, position, described_name, column);
 }
 void Recorder::AddCells(int64_t statement_id, int position, uint64_t cells, uint64_t nulls, uint64_t bytes) {

@@ -1,10 +1,9 @@
-// Writes one trace file. The only writer of a file (flock on FILE.lock); one transaction a batch: every 200 ms or 10 000 events,
-// whichever comes first, driven by the owner through Commit(). Crash-safe: WAL, synchronous=NORMAL.
-// When the disk refuses, recording pauses and the owner goes on calling: rollups and a bounded number of executions wait in memory;
-// what does not fit is counted, and a gap row says so later.
-// Ids: sessions and units are given as the recording knows them and become unique in the file here; statements and executions are
-// numbered here.
-// Threads: one owner. The only folder that includes sqlite3.h.
+// Writes one trace file. The only writer of a file (flock on FILE.lock); one transaction a batch: every 200 ms or 10
+// 000 events, whichever comes first, driven by the owner through Commit(). Crash-safe: WAL, synchronous=NORMAL. When
+// the disk refuses, recording pauses and the owner goes on calling: rollups and a bounded number of executions wait in
+// memory; what does not fit is counted, and a gap row says so later. Ids: sessions and units are given as the recording
+// knows them and become unique in the file here; statements and executions are numbered here. Threads: one owner. The
+// only folder that includes sqlite3.h.
 #pragma once
 
 #include <cstdint>
@@ -26,20 +25,20 @@ struct OpenOptions {
 };
 
 struct SessionRow {
-  uint64_t session_id = 0;      // of this recording; the file's id is given back by the recorder's own mapping
+  uint64_t session_id = 0;  // of this recording; the file's id is given back by the recorder's own mapping
   lineage::SessionInfo info;
   std::string client_address, upstream_address, server_version;
   uint16_t route = 0;
 };  // info.database and upstream_address name the database; both "": not known
 
 struct ExecutionRow {
-  int64_t execution_no = 0;     // from NextExecutionNo()
+  int64_t execution_no = 0;  // from NextExecutionNo()
   uint64_t session_id = 0;
   int64_t unit_id = 0, statement_id = 0;
   int64_t sent_ns = 0, first_ns = 0, done_ns = 0, busy_from_ns = 0;
   uint64_t rows = 0, bytes = 0;
-  uint32_t flags = 0;           // execution_flags.h
-  std::string_view sqlstate;    // "" if none
+  uint32_t flags = 0;         // execution_flags.h
+  std::string_view sqlstate;  // "" if none
   uint64_t parameters_hash = 0, result_hash = 0;
   bool failed = false;
 };
@@ -59,7 +58,8 @@ class Recorder : public lineage::LineageSink {
                   uint64_t relayed, uint64_t decoded, uint64_t skipped, uint64_t opaque);
   void SetApplicationName(uint64_t session_id, std::string_view name);
   void LearnRelation(uint64_t session_id, uint32_t table_oid, std::string_view schema, std::string_view name);
-  void AddColumn(int64_t statement_id, int position, std::string_view described_name, const lineage::ResultColumn& column);
+  void AddColumn(int64_t statement_id, int position, std::string_view described_name,
+                 const lineage::ResultColumn& column);
   void AddCells(int64_t statement_id, int position, uint64_t cells, uint64_t nulls, uint64_t bytes);
   int64_t NextExecutionNo();
   void AddExecution(const ExecutionRow& row);
@@ -73,10 +73,11 @@ class Recorder : public lineage::LineageSink {
   void OnRepeat(const lineage::Repeat& repeat) override;
 
   bool CommitDue(int64_t now_ns) const;
-  // An error pauses recording and is returned by each call until the disk takes writes again; that call resumes by itself.
+  // An error pauses recording and is returned by each call until the disk takes writes again; that call resumes by
+  // itself.
   Result<> Commit(int64_t now_ns);
-  // The last commit: marks the recording complete if `complete` and nothing was lost, and leaves one plain file behind (0 readers) or
-  // one in WAL mode. Nothing may be added afterwards. Without it the recording counts as killed.
+  // The last commit: marks the recording complete if `complete` and nothing was lost, and leaves one plain file behind
+  // (0 readers) or one in WAL mode. Nothing may be added afterwards. Without it the recording counts as killed.
   Result<> Finish(int64_t now_ns, bool complete);
 
  private:

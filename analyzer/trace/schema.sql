@@ -29,7 +29,7 @@ CREATE TABLE gap (                 -- a time for which the trace is incomplete, 
   recording_id INTEGER NOT NULL,        -- whose
   from_ns INTEGER NOT NULL,             -- the last moment known to be whole
   to_ns INTEGER,                        -- whole again from here
-  reason TEXT NOT NULL,                 -- recorder_restart, dropped_events, disk_full, io_error, locked, damaged
+  reason TEXT NOT NULL,                 -- recorder_restart, dropped_events, overload, disk_full, io_error, locked, damaged
   lost INTEGER NOT NULL DEFAULT 0       -- executions and rollup rows that are not in the file; 0: none, or unknown after a restart
 );
 

@@ -33,8 +33,8 @@ Result<int64_t> Database::Number(const std::string& sql) {
 
 Result<Query> Query::Prepare(const Database& db, const std::string& sql) {
   sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v3(db.get(), sql.c_str(), static_cast<int>(sql.size()) + 1, SQLITE_PREPARE_PERSISTENT,
-                                      &statement, nullptr);
+  const int code = sqlite3_prepare_v3(db.get(), sql.c_str(), static_cast<int>(sql.size()) + 1,
+                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK) return std::unexpected(db.LastError());
   Query query;
   query.query_.reset(statement);
@@ -61,7 +61,8 @@ Result<> Query::Finish() {
 }
 
 std::string_view Query::Text(int column) const {
-  const auto* text = sqlite3_column_text(query_.get(), column);  // before sqlite3_column_bytes, which counts the converted form
+  const auto* text =
+      sqlite3_column_text(query_.get(), column);  // before sqlite3_column_bytes, which counts the converted form
   const auto size = static_cast<size_t>(sqlite3_column_bytes(query_.get(), column));
   return text == nullptr ? std::string_view{} : std::string_view{reinterpret_cast<const char*>(text), size};
 }

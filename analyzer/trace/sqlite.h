@@ -1,5 +1,6 @@
-// SQLite as this folder uses it: a connection, a prepared statement, errors as values. A failed call leaves the connection usable.
-// Threads: one owner (opened without SQLite's mutexes). Ownership: a Query must not outlive its Database.
+// SQLite as this folder uses it: a connection, a prepared statement, errors as values. A failed call leaves the
+// connection usable. Threads: one owner (opened without SQLite's mutexes). Ownership: a Query must not outlive its
+// Database.
 #pragma once
 
 #include <sqlite3.h>
@@ -19,8 +20,8 @@ class Database {
   // `flags` are sqlite3_open_v2's. Defensive: schema and content may come from a stranger.
   static Result<Database> Open(const std::string& name, int flags);
 
-  Result<> Run(const char* sql);                    // any number of statements, rows thrown away
-  Result<int64_t> Number(const std::string& sql);   // the first column of the first row; 0 when there is none
+  Result<> Run(const char* sql);                   // any number of statements, rows thrown away
+  Result<int64_t> Number(const std::string& sql);  // the first column of the first row; 0 when there is none
   sqlite3* get() const { return db_.get(); }
   // The last call's error as SQLite says it.
   Error LastError() const;
@@ -42,10 +43,12 @@ class Query {
   void Bind(int index, int64_t value) { sqlite3_bind_int64(query_.get(), index, value); }
   void Bind(int index, double value) { sqlite3_bind_double(query_.get(), index, value); }
   void Bind(int index, std::string_view text) {
-    sqlite3_bind_text(query_.get(), index, text.empty() ? "" : text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
+    sqlite3_bind_text(query_.get(), index, text.empty() ? "" : text.data(), static_cast<int>(text.size()),
+                      SQLITE_STATIC);
   }
   void BindBlob(int index, std::string_view blob) {
-    sqlite3_bind_blob(query_.get(), index, blob.empty() ? "" : blob.data(), static_cast<int>(blob.size()), SQLITE_STATIC);
+    sqlite3_bind_blob(query_.get(), index, blob.empty() ? "" : blob.data(), static_cast<int>(blob.size()),
+                      SQLITE_STATIC);
   }
   void BindNull(int index) { sqlite3_bind_null(query_.get(), index); }
   template <class T>

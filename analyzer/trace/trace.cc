@@ -23,7 +23,7 @@ lineage::UnitKind UnitKindFromName(std::string_view name) {
 uint64_t Count(const Query& query, int column) { return static_cast<uint64_t>(query.Int(column)); }
 
 uint64_t FileBytes(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return stat(path.c_str(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
 }
 
@@ -63,7 +63,8 @@ class Trace::State {
   Result<> Unreadable(const Error& error) const {
     const int code = db_.LastCode() & 0xFF;
     const bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
-    return Fail(damaged ? path_ + " is damaged: " + error.message : "cannot read trace " + path_ + ": " + error.message);
+    return Fail(damaged ? path_ + " is damaged: " + error.message
+                        : "cannot read trace " + path_ + ": " + error.message);
   }
 
   std::string path_;
@@ -111,12 +112,10 @@ Result<Totals> Trace::ReadTotals() const {
     });
   }
   if (read) {
-    const std::pair<std::string_view, uint64_t*> counters[] = {{"relayed_bytes", &totals.relayed_bytes},
-                                                               {"decoded_bytes", &totals.decoded_bytes},
-                                                               {"skipped_bytes", &totals.skipped_bytes},
-                                                               {"opaque_bytes", &totals.opaque_bytes},
-                                                               {"dropped_events", &totals.dropped_events},
-                                                               {"dropped_value_batches", &totals.dropped_value_batches}};
+    const std::pair<std::string_view, uint64_t*> counters[] = {
+        {"relayed_bytes", &totals.relayed_bytes},   {"decoded_bytes", &totals.decoded_bytes},
+        {"skipped_bytes", &totals.skipped_bytes},   {"opaque_bytes", &totals.opaque_bytes},
+        {"dropped_events", &totals.dropped_events}, {"dropped_value_batches", &totals.dropped_value_batches}};
     read = state_->ForEach("SELECT name, sum(value) FROM counter GROUP BY name", [&](const Query& row) {
       for (const auto& [name, total] : counters) {
         if (row.Text(0) == name) *total = Count(row, 1);
@@ -128,21 +127,23 @@ Result<Totals> Trace::ReadTotals() const {
   }
   uint64_t whole = 0;
   if (read) {
-    read = state_->ForEach("SELECT count(*), sum(complete = 1 AND end_ns IS NOT NULL) FROM recording", [&](const Query& row) {
-      totals.recordings = Count(row, 0);
-      whole = Count(row, 1);
-    });
+    read = state_->ForEach("SELECT count(*), sum(complete = 1 AND end_ns IS NOT NULL) FROM recording",
+                           [&](const Query& row) {
+                             totals.recordings = Count(row, 0);
+                             whole = Count(row, 1);
+                           });
   }
   if (!read) return std::unexpected(read.error());
-  totals.complete = totals.recordings > 0 && whole == totals.recordings && totals.gaps == 0 && totals.dropped_events == 0 &&
-                    totals.dropped_value_batches == 0;
+  totals.complete = totals.recordings > 0 && whole == totals.recordings && totals.gaps == 0 &&
+                    totals.dropped_events == 0 && totals.dropped_value_batches == 0;
   totals.file_bytes = FileBytes(path()) + FileBytes(path() + "-wal");
   return totals;
 }
 
 Result<std::vector<StatementRow>> Trace::Statements() const {
   return state_->Rows<StatementRow>(
-      "SELECT statement_id, shape_hash, fingerprint, sql, facts, driver, calls, errors, rows, bytes, pipelined, texts, database_ns, "
+      "SELECT statement_id, shape_hash, fingerprint, sql, facts, driver, calls, errors, rows, bytes, pipelined, texts, "
+      "database_ns, "
       "max_ns, histogram FROM statement ORDER BY statement_id",
       [](const Query& row) {
         StatementRow statement;
@@ -171,7 +172,8 @@ Result<std::vector<StatementRow>> Trace::Statements() const {
 
 Result<std::vector<ColumnRow>> Trace::Columns() const {
   return state_->Rows<ColumnRow>(
-      "SELECT statement_id, position, name, relation, attribute, table_oid, attnum, type_oid, cells, nulls, bytes FROM result_column "
+      "SELECT statement_id, position, name, relation, attribute, table_oid, attnum, type_oid, cells, nulls, bytes FROM "
+      "result_column "
       "ORDER BY statement_id, position",
       [](const Query& row) {
         ColumnRow column;
@@ -191,10 +193,11 @@ Result<std::vector<ColumnRow>> Trace::Columns() const {
 }
 
 Result<std::vector<TagRow>> Trace::Tags() const {
-  return state_->Rows<TagRow>("SELECT statement_id, key, value, calls FROM statement_tag ORDER BY statement_id, key, value",
-                              [](const Query& row) {
-                                return TagRow{row.Int(0), std::string(row.Text(1)), std::string(row.Text(2)), Count(row, 3)};
-                              });
+  return state_->Rows<TagRow>(
+      "SELECT statement_id, key, value, calls FROM statement_tag ORDER BY statement_id, key, value",
+      [](const Query& row) {
+        return TagRow{row.Int(0), std::string(row.Text(1)), std::string(row.Text(2)), Count(row, 3)};
+      });
 }
 
 Result<std::vector<SessionSummary>> Trace::Sessions() const {
@@ -209,7 +212,8 @@ Result<std::vector<SessionSummary>> Trace::Sessions() const {
 
 Result<std::vector<lineage::Unit>> Trace::Units() const {
   return state_->Rows<lineage::Unit>(
-      "SELECT unit_id, joined_to, kind, shared_connection, schema_change, session_id, label, trace_id, begin_ns, end_ns, statements, "
+      "SELECT unit_id, joined_to, kind, shared_connection, schema_change, session_id, label, trace_id, begin_ns, "
+      "end_ns, statements, "
       "round_trips, rows, bytes, database_ns, think_ns FROM unit_of_work ORDER BY unit_id",
       [](const Query& row) {
         lineage::Unit unit;
@@ -243,13 +247,14 @@ Result<std::vector<lineage::Edge>> Trace::Edges() const {
 }
 
 Result<std::vector<lineage::Repeat>> Trace::Repeats() const {
-  return state_->Rows<lineage::Repeat>(SelectSql<RepeatTable, lineage::Repeat>(), ReadRow<RepeatTable, lineage::Repeat>);
+  return state_->Rows<lineage::Repeat>(SelectSql<RepeatTable, lineage::Repeat>(),
+                                       ReadRow<RepeatTable, lineage::Repeat>);
 }
 
 Result<std::vector<GapRow>> Trace::Gaps() const {
-  return state_->Rows<GapRow>("SELECT from_ns, ifnull(to_ns, from_ns), reason, lost FROM gap ORDER BY gap_id", [](const Query& row) {
-    return GapRow{row.Int(0), row.Int(1), std::string(row.Text(2)), Count(row, 3)};
-  });
+  return state_->Rows<GapRow>(
+      "SELECT from_ns, ifnull(to_ns, from_ns), reason, lost FROM gap ORDER BY gap_id",
+      [](const Query& row) { return GapRow{row.Int(0), row.Int(1), std::string(row.Text(2)), Count(row, 3)}; });
 }
 
 // The unit's rollups say between which executions to look, so the timeline needs no index on units.
@@ -263,9 +268,11 @@ Result<std::vector<TimelineRow>> Trace::Timeline(int64_t unit_id, uint64_t limit
       "  SELECT unit_id FROM up "
       "  UNION SELECT u.unit_id FROM members m JOIN unit_of_work u ON u.joined_to = m.unit_id), "
       "extent (first_no, last_no) AS (SELECT min(first_no), max(last_no) FROM unit_statement WHERE unit_id IN members) "
-      "SELECT e.execution_no, e.session_id, e.unit_id, e.statement_id, e.sent_ns + ifnull(r.begin_ns, 0), e.first_ns, e.duration_ns, "
+      "SELECT e.execution_no, e.session_id, e.unit_id, e.statement_id, e.sent_ns + ifnull(r.begin_ns, 0), e.first_ns, "
+      "e.duration_ns, "
       "  e.duration_ns - e.waited_ns, e.rows, e.bytes, e.flags, e.sqlstate "
-      "FROM extent x CROSS JOIN execution e LEFT JOIN session s USING (session_id) LEFT JOIN recording r USING (recording_id) "
+      "FROM extent x CROSS JOIN execution e LEFT JOIN session s USING (session_id) LEFT JOIN recording r USING "
+      "(recording_id) "
       "WHERE e.execution_no BETWEEN x.first_no AND x.last_no AND e.unit_id IN members "
       "ORDER BY e.execution_no LIMIT ?2",
       [](const Query& row) {

@@ -1,5 +1,6 @@
-// Read-only view of a trace file: the only door detectors and reports have. Reads rollups; executions only where a timeline is drawn.
-// A trace that is being written can be read at the same time. Threads: one owner per Trace. Rows come in a fixed order.
+// Read-only view of a trace file: the only door detectors and reports have. Reads rollups; executions only where a
+// timeline is drawn. A trace that is being written can be read at the same time. Threads: one owner per Trace. Rows
+// come in a fixed order.
 #pragma once
 
 #include <cstdint>
@@ -26,16 +27,28 @@ struct StatementRow {
 struct ColumnRow {
   int64_t statement_id = 0;
   int position = 0;
-  std::string name;                 // as described
+  std::string name;  // as described
   lineage::ResultColumn column;
   uint64_t cells = 0, nulls = 0, bytes = 0;
 };
 
-struct TagRow { int64_t statement_id = 0; std::string key, value; uint64_t calls = 0; };
-struct SessionSummary { int64_t session_id = 0; std::string database, user, application_name, opaque_reason; };
-struct GapRow { int64_t from_ns = 0, to_ns = 0; std::string reason; uint64_t lost = 0; };
+struct TagRow {
+  int64_t statement_id = 0;
+  std::string key, value;
+  uint64_t calls = 0;
+};
+struct SessionSummary {
+  int64_t session_id = 0;
+  std::string database, user, application_name, opaque_reason;
+};
+struct GapRow {
+  int64_t from_ns = 0, to_ns = 0;
+  std::string reason;
+  uint64_t lost = 0;
+};
 struct TimelineRow {
-  int64_t execution_no = 0, session_id = 0, unit_id = 0, statement_id = 0, sent_ns = 0, first_ns = 0, duration_ns = 0, busy_ns = 0;
+  int64_t execution_no = 0, session_id = 0, unit_id = 0, statement_id = 0, sent_ns = 0, first_ns = 0, duration_ns = 0,
+          busy_ns = 0;
   uint64_t rows = 0, bytes = 0;
   uint32_t flags = 0;
   std::string sqlstate;
@@ -47,7 +60,7 @@ struct Totals {
   uint64_t relayed_bytes = 0, decoded_bytes = 0, skipped_bytes = 0, opaque_bytes = 0;
   uint64_t dropped_events = 0, dropped_value_batches = 0, opaque_sessions = 0, unparsed_statements = 0, gaps = 0;
   uint64_t recordings = 0;
-  bool complete = false;            // every recording ended in order, nothing dropped, no gap
+  bool complete = false;  // every recording ended in order, nothing dropped, no gap
   uint64_t file_bytes = 0;
 };
 
@@ -61,16 +74,17 @@ class Trace {
 
   const std::string& path() const;
   Result<Totals> ReadTotals() const;
-  Result<std::vector<StatementRow>> Statements() const;            // by id
-  Result<std::vector<ColumnRow>> Columns() const;                  // by statement, position
+  Result<std::vector<StatementRow>> Statements() const;  // by id
+  Result<std::vector<ColumnRow>> Columns() const;        // by statement, position
   Result<std::vector<TagRow>> Tags() const;
   Result<std::vector<SessionSummary>> Sessions() const;
-  Result<std::vector<lineage::Unit>> Units() const;                // by id
+  Result<std::vector<lineage::Unit>> Units() const;  // by id
   Result<std::vector<lineage::UnitStatement>> UnitStatements() const;
-  Result<std::vector<lineage::Edge>> Edges() const;                // by key
+  Result<std::vector<lineage::Edge>> Edges() const;  // by key
   Result<std::vector<lineage::Repeat>> Repeats() const;
   Result<std::vector<GapRow>> Gaps() const;
-  Result<std::vector<TimelineRow>> Timeline(int64_t unit_id, uint64_t limit) const;   // by execution_no, joined units included
+  Result<std::vector<TimelineRow>> Timeline(int64_t unit_id,
+                                            uint64_t limit) const;  // by execution_no, joined units included
 
  private:
   class State;

@@ -1,6 +1,7 @@
 #include "analyzer/trace/trace_file.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -17,14 +18,16 @@ namespace pgassay::trace {
 namespace {
 
 constexpr mode_t kOwnerOnly = S_IRUSR | S_IWUSR;
-constexpr off_t kWholeCheckBytes = 64 << 20;  // above, an append looks through the rollups only: the timeline would take seconds
+constexpr off_t kWholeCheckBytes =
+    64 << 20;  // above, an append looks through the rollups only: the timeline would take seconds
 
 std::string Reason(int error) { return std::generic_category().message(error); }
 
 // The same file with a directory free of symlinks, so that SQLite's own NOFOLLOW speaks of the file alone.
 Result<std::string> ResolveDirectory(const std::string& path) {
   const std::filesystem::path given(path);
-  if (given.filename().empty()) return Fail(path.empty() ? "the trace file has no name" : path + " is a directory, not a trace");
+  if (given.filename().empty())
+    return Fail(path.empty() ? "the trace file has no name" : path + " is a directory, not a trace");
   std::error_code error;
   const auto directory = std::filesystem::canonical(given.has_parent_path() ? given.parent_path() : ".", error);
   if (error) return Fail("cannot open trace " + path + ": its directory: " + error.message());
@@ -32,7 +35,7 @@ Result<std::string> ResolveDirectory(const std::string& path) {
 }
 
 Result<struct stat> StatTrace(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (stat(path.c_str(), &info) != 0) return Fail("cannot open trace " + path + ": " + Reason(errno));
   if (S_ISDIR(info.st_mode)) return Fail(path + " is a directory, not a trace");
   if (!S_ISREG(info.st_mode)) return Fail(path + " is no regular file, so it cannot be a trace");
@@ -59,7 +62,7 @@ std::string Damaged(const std::string& path, const Error& error) { return path +
 
 // The file at `path` is still the one that was looked at: nobody put another in its place meanwhile.
 bool SameFile(const std::string& path, const struct stat& before) {
-  struct stat now {};
+  struct stat now{};
   return lstat(path.c_str(), &now) == 0 && now.st_ino == before.st_ino && now.st_dev == before.st_dev;
 }
 
@@ -68,12 +71,14 @@ Result<> ReadyForWriting(Database& db, const std::string& path) {
   auto mode = Query::Prepare(db, "PRAGMA journal_mode = WAL");
   const auto row = mode ? mode->Step() : Result<bool>(std::unexpected(mode.error()));
   if (!row) return Fail("cannot write trace " + path + ": " + row.error().message);
-  if (mode->Text(0) != "wal") return Fail("cannot write trace " + path + ": its file system has no shared memory; choose a local disk");
+  if (mode->Text(0) != "wal")
+    return Fail("cannot write trace " + path + ": its file system has no shared memory; choose a local disk");
   mode->Reset();
   sqlite3_busy_timeout(db.get(), 200);
   // NORMAL: a commit reaches the file system at once and the disk at the next checkpoint, which the recorder chooses.
-  const auto set = db.Run("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;"
-                          "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = 1;");
+  const auto set = db.Run(
+      "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;"
+      "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = 1;");
   if (!set) return Fail("cannot write trace " + path + ": " + set.error().message);
   return {};
 }
@@ -83,8 +88,9 @@ Result<> CheckIntegrity(Database& db, off_t bytes) {
   if (bytes <= kWholeCheckBytes) {
     checks.emplace_back("PRAGMA quick_check(1)");
   } else {
-    auto tables = Query::Prepare(db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'execution' "
-                                     "AND name NOT GLOB '*[^a-z_]*'");
+    auto tables = Query::Prepare(db,
+                                 "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'execution' "
+                                 "AND name NOT GLOB '*[^a-z_]*'");
     if (!tables) return std::unexpected(tables.error());
     for (;;) {
       const auto row = tables->Step();
@@ -113,16 +119,19 @@ Result<FileLock> FileLock::Acquire(const std::string& trace_path) {
   const auto resolved = ResolveDirectory(trace_path);
   if (!resolved) return std::unexpected(resolved.error());
   const std::string path = *resolved + ".lock";
+  const std::string refusal = "cannot record into " + trace_path + ": ";
   for (;;) {
     UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, kOwnerOnly));
-    if (!fd) return Fail("cannot record into " + trace_path + ": cannot open " + path + ": " + Reason(errno));
-    struct stat info {};
+    if (!fd) return Fail(fmt::format("{}cannot open {}: {}", refusal, path, Reason(errno)));
+    struct stat info{};
     if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != geteuid()) {
-      return Fail("cannot record into " + trace_path + ": " + path + " belongs to somebody else");
+      return Fail(fmt::format("{}{} belongs to somebody else", refusal, path));
     }
     if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK) return Fail("another pgassay is recording into " + trace_path + ": choose another file");
-      return Fail("cannot record into " + trace_path + ": cannot lock " + path + ": " + Reason(errno));
+      if (errno == EWOULDBLOCK) {
+        return Fail(fmt::format("another pgassay is recording into {}: choose another file", trace_path));
+      }
+      return Fail(fmt::format("{}cannot lock {}: {}", refusal, path, Reason(errno)));
     }
     // Its last holder may have removed the name between open and flock; then this lock is worth nothing.
     if (SameFile(path, info)) return FileLock(path, std::move(fd));
@@ -133,8 +142,8 @@ FileLock::~FileLock() {
   if (fd_) unlink(path_.c_str());
 }
 
-// By an immutable connection: it takes no locks and makes no -wal or -shm, so that a stranger's file stays as it is, and closing it keeps
-// the locks of this process's other connections, which closing a descriptor of our own would not.
+// By an immutable connection: it takes no locks and makes no -wal or -shm, so that a stranger's file stays as it is,
+// and closing it keeps the locks of this process's other connections, which closing a descriptor of our own would not.
 Result<> CheckFormat(const std::string& path) {
   const auto info = StatTrace(path);
   if (!info) return std::unexpected(info.error());
@@ -152,17 +161,18 @@ Result<> CheckFormat(const std::string& path) {
   }
   if (*application != kApplicationId) return Fail(path + " is a database of another program, not a pgassay trace");
   if (*format > kFormat) {
-    return Fail(path + " has trace format " + std::to_string(*format) + "; this pgassay knows up to " + std::to_string(kFormat) +
-                ": use a newer pgassay");
+    return Fail(path + " has trace format " + std::to_string(*format) + "; this pgassay knows up to " +
+                std::to_string(kFormat) + ": use a newer pgassay");
   }
-  if (*format < kFormat) return Fail(path + " has trace format " + std::to_string(*format) + ", which was never released");
+  if (*format < kFormat)
+    return Fail(path + " has trace format " + std::to_string(*format) + ", which was never released");
   return {};
 }
 
 Result<Database> CreateTrace(const std::string& path) {
   const auto resolved = ResolveDirectory(path);
   if (!resolved) return std::unexpected(resolved.error());
-  struct stat made {};
+  struct stat made{};
   {
     const UniqueFd fd(open(resolved->c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kOwnerOnly));
     if (!fd && errno == EEXIST) return Fail(path + " exists already: choose another file, or add to it with --append");
@@ -179,7 +189,8 @@ Result<Database> CreateTrace(const std::string& path) {
     const std::string sql = "PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; " + std::string(kSchemaSql) +
                             "PRAGMA application_id = " + std::to_string(kApplicationId) + ";" +
                             "PRAGMA user_version = " + std::to_string(kFormat) + "; COMMIT;";
-    if (const auto ran = db->Run(sql.c_str()); !ran) return Fail("cannot create trace " + path + ": " + ran.error().message);
+    if (const auto ran = db->Run(sql.c_str()); !ran)
+      return Fail("cannot create trace " + path + ": " + ran.error().message);
     if (auto ready = ReadyForWriting(*db, path); !ready) return std::unexpected(ready.error());
     return std::move(*db);
   };
@@ -191,7 +202,7 @@ Result<Database> CreateTrace(const std::string& path) {
 Result<Database> OpenTraceToAppend(const std::string& path) {
   const auto resolved = ResolveDirectory(path);
   if (!resolved) return std::unexpected(resolved.error());
-  struct stat found {};
+  struct stat found{};
   if (lstat(resolved->c_str(), &found) != 0) return Fail("cannot open trace " + path + ": " + Reason(errno));
   if (S_ISLNK(found.st_mode)) return Fail(path + " is a symbolic link: name the trace itself");
   if (const auto format = CheckFormat(path); !format) return std::unexpected(format.error());
@@ -220,10 +231,10 @@ Result<Database> OpenTraceToRead(const std::string& path) {
   int code = db->LastCode() & 0xFF;
   if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) {
     // A trace in WAL mode wants its -shm, and its directory does not let us make one.
-    struct stat wal {};
+    struct stat wal{};
     if (stat((*resolved + "-wal").c_str(), &wal) == 0 && wal.st_size > 0) {
-      return Fail(path + " was not closed in order, and its directory cannot be written to recover it: copy it and " + path +
-                  "-wal to one that can");
+      return Fail(path + " was not closed in order, and its directory cannot be written to recover it: copy it and " +
+                  path + "-wal to one that can");
     }
     db = Database::Open(ImmutableUri(*resolved), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
     if (!db) return Fail("cannot open trace " + path + ": " + db.error().message);
@@ -231,7 +242,8 @@ Result<Database> OpenTraceToRead(const std::string& path) {
     if (begun) return db;
     code = db->LastCode() & 0xFF;
   }
-  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR) return Fail(Damaged(path, begun.error()));
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR)
+    return Fail(Damaged(path, begun.error()));
   return Fail("cannot read trace " + path + ": " + begun.error().message);
 }
 

@@ -1,6 +1,6 @@
-// The file itself: who may open it, and what it must look like. A trace belongs to its maker alone (0600, no symlink, no other owner) and to
-// one recorder at a time (flock on FILE.lock: a second descriptor of the database itself would drop SQLite's own locks when closed).
-// What is no trace is refused with a sentence and never written to.
+// The file itself: who may open it, and what it must look like. A trace belongs to its maker alone (0600, no symlink,
+// no other owner) and to one recorder at a time (flock on FILE.lock: a second descriptor of the database itself would
+// drop SQLite's own locks when closed). What is no trace is refused with a sentence and never written to.
 #pragma once
 
 #include <string>

@@ -9,10 +9,11 @@
 namespace pgassay::trace {
 namespace {
 
-constexpr int64_t kLastId = int64_t{1} << 62;   // an id beyond was not made by counting
+constexpr int64_t kLastId = int64_t{1} << 62;  // an id beyond was not made by counting
 
 constexpr const char* kInsertExecution =
-    "INSERT INTO execution (execution_no, session_id, unit_id, statement_id, sent_ns, first_ns, duration_ns, waited_ns, rows, bytes, "
+    "INSERT INTO execution (execution_no, session_id, unit_id, statement_id, sent_ns, first_ns, duration_ns, "
+    "waited_ns, rows, bytes, "
     "flags, sqlstate, parameters_hash, result_hash) VALUES ";
 constexpr int kExecutionColumns = 14;
 constexpr uint64_t kStoredHashBits = (uint64_t{1} << 48) - 1;  // six bytes tell executions apart as well as eight
@@ -68,12 +69,14 @@ void BindExecution(Query& query, int at, const TimelineInsert& row) {
 
 }  // namespace
 
-Error TraceWriter::Sentence(const Error& error) const { return Error{"cannot write trace " + path_ + ": " + error.message}; }
+Error TraceWriter::Sentence(const Error& error) const {
+  return Error{"cannot write trace " + path_ + ": " + error.message};
+}
 
 Result<TraceWriter> TraceWriter::Open(const std::string& path, bool append) {
   auto lock = FileLock::Acquire(path);
   if (!lock) return std::unexpected(lock.error());
-  struct stat info {};
+  struct stat info{};
   const bool exists = append && lstat(path.c_str(), &info) == 0;
   auto db = exists ? OpenTraceToAppend(path) : CreateTrace(path);
   if (!db) return std::unexpected(db.error());
@@ -92,18 +95,23 @@ Result<> TraceWriter::PrepareAll() {
       {&begin_, "BEGIN IMMEDIATE"},
       {&commit_, "COMMIT"},
       {&insert_statement_,
-       "INSERT INTO statement (statement_id, shape_hash, fingerprint, sql, operation, driver, facts) VALUES (?, ?, ?, ?, ?, ?, ?)"},
+       "INSERT INTO statement (statement_id, shape_hash, fingerprint, sql, operation, driver, facts) VALUES (?, ?, ?, "
+       "?, ?, ?, ?)"},
       {&update_statement_,
-       "UPDATE statement SET calls = ?2, errors = ?3, rows = ?4, bytes = ?5, database_ns = ?6, max_ns = ?7, pipelined = ?8, "
+       "UPDATE statement SET calls = ?2, errors = ?3, rows = ?4, bytes = ?5, database_ns = ?6, max_ns = ?7, pipelined "
+       "= ?8, "
        "texts = ?9, histogram = ?10 WHERE statement_id = ?1"},
       {&replace_column_,
-       "REPLACE INTO result_column (statement_id, position, name, relation, attribute, table_oid, attnum, type_oid, cells, nulls, bytes) "
+       "REPLACE INTO result_column (statement_id, position, name, relation, attribute, table_oid, attnum, type_oid, "
+       "cells, nulls, bytes) "
        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
-      {&add_tag_, "INSERT INTO statement_tag (statement_id, key, value, calls) VALUES (?, ?, ?, ?) "
-                  "ON CONFLICT (statement_id, key, value) DO UPDATE SET calls = calls + excluded.calls"},
+      {&add_tag_,
+       "INSERT INTO statement_tag (statement_id, key, value, calls) VALUES (?, ?, ?, ?) "
+       "ON CONFLICT (statement_id, key, value) DO UPDATE SET calls = calls + excluded.calls"},
       {&insert_database_, "INSERT OR IGNORE INTO database (database_id, upstream, name) VALUES (?, ?, ?)"},
       {&replace_session_,
-       "REPLACE INTO session (session_id, recording_id, database_id, user_name, application_name, client_address, client_pid, "
+       "REPLACE INTO session (session_id, recording_id, database_id, user_name, application_name, client_address, "
+       "client_pid, "
        "server_version, route, begin_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       {&update_application_name_, "UPDATE session SET application_name = ?2 WHERE session_id = ?1"},
       {&end_session_,
@@ -111,7 +119,8 @@ Result<> TraceWriter::PrepareAll() {
        "skipped_bytes = ?7, opaque_bytes = ?8 WHERE session_id = ?1"},
       {&replace_relation_, "REPLACE INTO relation (database_id, table_oid, schema, name) VALUES (?, ?, ?, ?)"},
       {&replace_unit_,
-       "REPLACE INTO unit_of_work (unit_id, recording_id, session_id, joined_to, kind, shared_connection, schema_change, label, "
+       "REPLACE INTO unit_of_work (unit_id, recording_id, session_id, joined_to, kind, shared_connection, "
+       "schema_change, label, "
        "trace_id, begin_ns, end_ns, statements, round_trips, rows, bytes, database_ns, think_ns) "
        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       {&replace_unit_statement_, ReplaceSql<UnitStatementTable, lineage::UnitStatement>()},
@@ -153,7 +162,8 @@ Result<TraceContent> TraceWriter::ReadContent() {
       {&content.last_unit_id, "SELECT max(unit_id) FROM unit_of_work"},
       {&content.last_database_id, "SELECT max(database_id) FROM database"},
       {&content.last_execution_no,
-       "SELECT max(ifnull((SELECT max(execution_no) FROM execution), 0), ifnull((SELECT max(last_execution_no) FROM recording), 0))"},
+       "SELECT max(ifnull((SELECT max(execution_no) FROM execution), 0), ifnull((SELECT max(last_execution_no) FROM "
+       "recording), 0))"},
       {&content.timeline_from_no, "SELECT max(timeline_from_no) FROM recording"},
   };
   for (const auto& [last, sql] : lasts) {
@@ -170,10 +180,14 @@ Result<TraceContent> TraceWriter::ReadContent() {
     if (!*row) break;
     content.databases[{std::string(databases->Text(0)), std::string(databases->Text(1))}] = databases->Int(2);
   }
-  auto statements = Query::Prepare(db_, "SELECT statement_id, shape_hash, calls, errors, rows, bytes, database_ns, max_ns, pipelined, "
-                                        "texts, histogram FROM statement ORDER BY statement_id");
-  auto columns = Query::Prepare(db_, "SELECT position, name, relation, attribute, table_oid, attnum, type_oid, cells, nulls, bytes "
-                                     "FROM result_column WHERE statement_id = ? ORDER BY position");
+  auto statements =
+      Query::Prepare(db_,
+                     "SELECT statement_id, shape_hash, calls, errors, rows, bytes, database_ns, max_ns, pipelined, "
+                     "texts, histogram FROM statement ORDER BY statement_id");
+  auto columns =
+      Query::Prepare(db_,
+                     "SELECT position, name, relation, attribute, table_oid, attnum, type_oid, cells, nulls, bytes "
+                     "FROM result_column WHERE statement_id = ? ORDER BY position");
   if (!statements) return damaged(statements.error());
   if (!columns) return damaged(columns.error());
   for (;;) {
@@ -206,8 +220,9 @@ Result<TraceContent> TraceWriter::ReadContent() {
       ColumnRollup& column = rollup.columns[position];
       column.described = true;
       column.name = columns->Text(1);
-      column.column = {std::string(columns->Text(2)), std::string(columns->Text(3)), static_cast<uint32_t>(columns->Int(4)),
-                       static_cast<int16_t>(columns->Int(5)), static_cast<uint32_t>(columns->Int(6))};
+      column.column = {std::string(columns->Text(2)), std::string(columns->Text(3)),
+                       static_cast<uint32_t>(columns->Int(4)), static_cast<int16_t>(columns->Int(5)),
+                       static_cast<uint32_t>(columns->Int(6))};
       column.cells = static_cast<uint64_t>(columns->Int(7));
       column.nulls = static_cast<uint64_t>(columns->Int(8));
       column.bytes = static_cast<uint64_t>(columns->Int(9));
@@ -219,11 +234,14 @@ Result<TraceContent> TraceWriter::ReadContent() {
 }
 
 Result<> TraceWriter::StartRecording(const RecordingInsert& recording, int64_t timeline_from_no) {
-  auto insert = Query::Prepare(db_, "INSERT INTO recording (tool_version, parser, command, begin_ns, wall_offset_ns, timeline_from_no) "
-                                    "VALUES (?, ?, ?, ?, ?, ?)");
+  auto insert = Query::Prepare(
+      db_,
+      "INSERT INTO recording (tool_version, parser, command, begin_ns, wall_offset_ns, timeline_from_no) "
+      "VALUES (?, ?, ?, ?, ?, ?)");
   if (!insert) return std::unexpected(Sentence(insert.error()));
-  const auto written = Write(*insert, std::string_view(recording.tool_version), std::string_view(recording.parser),
-                             std::string_view(recording.command), recording.begin_ns, recording.wall_offset_ns, timeline_from_no);
+  const auto written =
+      Write(*insert, std::string_view(recording.tool_version), std::string_view(recording.parser),
+            std::string_view(recording.command), recording.begin_ns, recording.wall_offset_ns, timeline_from_no);
   if (!written) return std::unexpected(Sentence(written.error()));
   recording_id_ = sqlite3_last_insert_rowid(db_.get());
   return {};
@@ -250,17 +268,18 @@ Result<> TraceWriter::WriteStatement(const StatementRollup& statement) {
   }
   const std::string histogram = statement.histogram.Encode();
   update_statement_.BindBlob(10, histogram);
-  return Write(update_statement_, statement.statement_id, statement.calls, statement.errors, statement.rows, statement.bytes,
-               statement.database_ns, statement.max_ns, statement.pipelined, statement.texts);
+  return Write(update_statement_, statement.statement_id, statement.calls, statement.errors, statement.rows,
+               statement.bytes, statement.database_ns, statement.max_ns, statement.pipelined, statement.texts);
 }
 
 Result<> TraceWriter::WriteColumns(const StatementRollup& statement) {
   for (size_t position = 0; position < statement.columns.size(); ++position) {
     const ColumnRollup& column = statement.columns[position];
     if (!column.dirty) continue;
-    auto written = Write(replace_column_, statement.statement_id, position, std::string_view(column.name),
-                         std::string_view(column.column.relation), std::string_view(column.column.column), column.column.table_oid,
-                         column.column.attnum, column.column.type_oid, column.cells, column.nulls, column.bytes);
+    auto written =
+        Write(replace_column_, statement.statement_id, position, std::string_view(column.name),
+              std::string_view(column.column.relation), std::string_view(column.column.column), column.column.table_oid,
+              column.column.attnum, column.column.type_oid, column.cells, column.nulls, column.bytes);
     if (!written) return written;
   }
   return {};
@@ -308,7 +327,8 @@ Result<> TraceWriter::WriteSessionEnd(const SessionEndRow& end) {
   return end_session_.Finish();
 }
 
-Result<> TraceWriter::WriteRelation(int64_t database_id, uint32_t table_oid, std::string_view schema, std::string_view name) {
+Result<> TraceWriter::WriteRelation(int64_t database_id, uint32_t table_oid, std::string_view schema,
+                                    std::string_view name) {
   return Write(replace_relation_, database_id, table_oid, schema, name);
 }
 
@@ -341,7 +361,9 @@ Result<> TraceWriter::WriteUnitStatement(const lineage::UnitStatement& row) {
   return ReplaceOrDelete<UnitStatementTable>(replace_unit_statement_, delete_unit_statement_, row);
 }
 
-Result<> TraceWriter::WriteEdge(const lineage::Edge& edge) { return ReplaceOrDelete<EdgeTable>(replace_edge_, delete_edge_, edge); }
+Result<> TraceWriter::WriteEdge(const lineage::Edge& edge) {
+  return ReplaceOrDelete<EdgeTable>(replace_edge_, delete_edge_, edge);
+}
 
 Result<> TraceWriter::WriteRepeat(const lineage::Repeat& repeat) {
   return ReplaceOrDelete<RepeatTable>(replace_repeat_, delete_repeat_, repeat);
@@ -349,7 +371,8 @@ Result<> TraceWriter::WriteRepeat(const lineage::Repeat& repeat) {
 
 Result<> TraceWriter::WriteExecutions(std::span<const TimelineInsert> executions) {
   while (executions.size() >= kRowsPerInsert) {
-    for (int i = 0; i < kRowsPerInsert; ++i) BindExecution(insert_executions_, i * kExecutionColumns, executions[static_cast<size_t>(i)]);
+    for (int i = 0; i < kRowsPerInsert; ++i)
+      BindExecution(insert_executions_, i * kExecutionColumns, executions[static_cast<size_t>(i)]);
     if (auto written = insert_executions_.Finish(); !written) return written;
     executions = executions.subspan(kRowsPerInsert);
   }
@@ -373,12 +396,17 @@ Result<> TraceWriter::WriteGap(const GapInsert& gap) {
   return Write(insert_gap_, recording_id_, gap.from_ns, gap.to_ns, std::string_view(gap.reason), gap.lost);
 }
 
-Result<> TraceWriter::WriteLastExecution(int64_t execution_no) { return Write(last_execution_, recording_id_, execution_no); }
-Result<> TraceWriter::WriteEnd(int64_t end_ns, bool complete) { return Write(end_recording_, recording_id_, end_ns, complete); }
+Result<> TraceWriter::WriteLastExecution(int64_t execution_no) {
+  return Write(last_execution_, recording_id_, execution_no);
+}
+Result<> TraceWriter::WriteEnd(int64_t end_ns, bool complete) {
+  return Write(end_recording_, recording_id_, end_ns, complete);
+}
 
 void TraceWriter::CheckpointWhenLarge() {
   if (*wal_frames_ < checkpoint_at_frames_) return;
-  // PASSIVE: as far as readers allow; when that was all, the next writer begins the log again. A failure loses nothing, the log only grows.
+  // PASSIVE: as far as readers allow; when that was all, the next writer begins the log again. A failure loses nothing,
+  // the log only grows.
   int frames = 0;
   int folded = 0;
   const int code = sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
@@ -390,9 +418,11 @@ Result<> TraceWriter::Close() {
   const int code = sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr) & 0xFF;
   if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return {};  // the last reader to leave folds it
   if (code != SQLITE_OK) {
-    return Fail("cannot fold " + path_ + "-wal into " + path_ + ": " + db_.LastError().message + "; keep both files together");
+    return Fail("cannot fold " + path_ + "-wal into " + path_ + ": " + db_.LastError().message +
+                "; keep both files together");
   }
-  // Out of WAL mode the trace is one file, which read-only places can open too. It stays in WAL mode while it is being read.
+  // Out of WAL mode the trace is one file, which read-only places can open too. It stays in WAL mode while it is being
+  // read.
   sqlite3_exec(db_.get(), "PRAGMA journal_mode = DELETE", nullptr, nullptr, nullptr);
   return {};
 }

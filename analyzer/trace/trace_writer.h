@@ -1,6 +1,6 @@
-// The SQL of the recorder: every row of a trace is written here, by cached statements, in transactions that its owner opens and closes.
-// Knows the file's own ids only. Errors are SQLite's; LastCode() tells a full disk from a locked file.
-// Threads: one owner.
+// The SQL of the recorder: every row of a trace is written here, by cached statements, in transactions that its owner
+// opens and closes. Knows the file's own ids only. Errors are SQLite's; LastCode() tells a full disk from a locked
+// file. Threads: one owner.
 #pragma once
 
 #include <cstdint>
@@ -31,14 +31,14 @@ struct ColumnRollup {
 struct StatementRollup {
   int64_t statement_id = 0;
   uint64_t shape_hash = 0;
-  std::string sql, operation, facts;      // only until they are in the file
+  std::string sql, operation, facts;  // only until they are in the file
   uint64_t fingerprint = 0;
   bool driver = false, stored = false, dirty = false;
   uint64_t calls = 0, errors = 0, rows = 0, bytes = 0, pipelined = 0, texts = 0;
   int64_t database_ns = 0, max_ns = 0;
   Histogram histogram;
   std::unordered_set<uint64_t> text_hashes, tag_hashes;  // of this recording, bounded
-  std::vector<ColumnRollup> columns;      // by position
+  std::vector<ColumnRollup> columns;                     // by position
 };
 
 struct SessionInsert {
@@ -136,15 +136,17 @@ class TraceWriter {
   Error Sentence(const Error& error) const;
 
   std::string path_;
-  FileLock lock_;        // outlives the connection
+  FileLock lock_;  // outlives the connection
   Database db_;
-  std::unique_ptr<int> wal_frames_ = std::make_unique<int>(0);  // in the write-ahead log; SQLite's hook holds its address
+  std::unique_ptr<int> wal_frames_ =
+      std::make_unique<int>(0);  // in the write-ahead log; SQLite's hook holds its address
   int checkpoint_at_frames_ = kCheckpointFrames;
   int64_t recording_id_ = 0;
-  Query begin_, commit_, insert_statement_, update_statement_, replace_column_, add_tag_, insert_database_, replace_session_,
-      update_application_name_, end_session_, replace_relation_, replace_unit_, replace_unit_statement_, delete_unit_statement_,
-      replace_edge_, delete_edge_, replace_repeat_, delete_repeat_, insert_execution_, insert_executions_, cut_timeline_,
-      note_cut_, replace_counter_, insert_gap_, last_execution_, end_recording_;
+  Query begin_, commit_, insert_statement_, update_statement_, replace_column_, add_tag_, insert_database_,
+      replace_session_, update_application_name_, end_session_, replace_relation_, replace_unit_,
+      replace_unit_statement_, delete_unit_statement_, replace_edge_, delete_edge_, replace_repeat_, delete_repeat_,
+      insert_execution_, insert_executions_, cut_timeline_, note_cut_, replace_counter_, insert_gap_, last_execution_,
+      end_recording_;
 };
 
 }  // namespace pgassay::trace

@@ -105,7 +105,7 @@ TEST_F(Crash, AFileThatMayNotGrowPausesRecording) {
   PausesAndResumes(
       path_, "io_error",
       [&] {
-        const rlimit small{.rlim_cur = 256 * 1024, .rlim_max = before.rlim_max};
+        const rlimit small{.rlim_cur = 262'144, .rlim_max = before.rlim_max};
         ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
       },
       [&] { ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0); });
@@ -151,7 +151,7 @@ TEST_F(Crash, ADiskThatIsFullFromTheStartLeavesNothing) {
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
   const auto ignored = signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{.rlim_cur = 8 * 1024, .rlim_max = before.rlim_max};
+  const rlimit small{.rlim_cur = 8192, .rlim_max = before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
   const std::string refusal = RefusalOf(Options(path_));
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);

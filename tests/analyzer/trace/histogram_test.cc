@@ -68,7 +68,8 @@ TEST(Histogram, MergingIsTheSameAsRecordingBoth) {
 
 TEST(Histogram, ComesBackFromItsBlob) {
   Histogram histogram;
-  for (int64_t value = 1; value < 1'000'000'000; value = value * 3 + 1) histogram.Add(value, static_cast<uint64_t>(value));
+  for (int64_t value = 1; value < 1'000'000'000; value = value * 3 + 1)
+    histogram.Add(value, static_cast<uint64_t>(value));
   const auto decoded = Histogram::Decode(histogram.Encode());
   ASSERT_TRUE(decoded.has_value());
   EXPECT_EQ(decoded->Encode(), histogram.Encode());
@@ -78,8 +79,9 @@ TEST(Histogram, ComesBackFromItsBlob) {
 
 TEST(Histogram, RefusesBlobsThatItDidNotWrite) {
   using namespace std::string_view_literals;
-  for (const auto blob : {""sv, "\x02"sv, "\x01\x05"sv, "\x01\x05\x80"sv, "\x01\x05\x00"sv, "\x01\xFF\xFF\xFF\x7F\x01"sv,
-                          "\x01\x05\x01\x00\x01"sv, "\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01\x01"sv}) {
+  for (const auto blob :
+       {""sv, "\x02"sv, "\x01\x05"sv, "\x01\x05\x80"sv, "\x01\x05\x00"sv, "\x01\xFF\xFF\xFF\x7F\x01"sv,
+        "\x01\x05\x01\x00\x01"sv, "\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01\x01"sv}) {
     EXPECT_FALSE(Histogram::Decode(blob).has_value());
   }
   std::mt19937_64 random(4);

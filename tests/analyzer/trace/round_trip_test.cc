@@ -107,7 +107,8 @@ TEST_F(RoundTrip, RowsWrittenAgainReplaceAndEmptyOnesVanish) {
 
 TEST_F(RoundTrip, StatementsWithColumnsTagsAndPercentiles) {
   auto recorder = MustOpen(Options(path_));
-  const int64_t id = recorder->StatementId(0xF000'0000'0000'0001, "SELECT name FROM users WHERE id = $1", SelectFacts());
+  const int64_t id =
+      recorder->StatementId(0xF000'0000'0000'0001, "SELECT name FROM users WHERE id = $1", SelectFacts());
   EXPECT_EQ(recorder->StatementId(0xF000'0000'0000'0001, "", SelectFacts()), id);
   for (uint64_t text = 1; text <= 3; ++text) recorder->AddText(id, text % 2);
   recorder->AddTag(id, "route", "/users");
@@ -203,7 +204,11 @@ TEST_F(RoundTrip, SessionsRelationsGapsAndCounters) {
   auto recorder = MustOpen(Options(path_));
   SessionRow session;
   session.session_id = 0xFFFF'FFFF'0000'0001;
-  session.info = {.session_id = session.session_id, .client_process = 42, .database = "shop", .user = "ann", .application_name = "web",
+  session.info = {.session_id = session.session_id,
+                  .client_process = 42,
+                  .database = "shop",
+                  .user = "ann",
+                  .application_name = "web",
                   .time_ns = 11};
   session.client_address = "127.0.0.1:5000";
   session.upstream_address = "db:5432";
@@ -235,12 +240,16 @@ TEST_F(RoundTrip, SessionsRelationsGapsAndCounters) {
   EXPECT_EQ(sessions->front().opaque_reason, "encrypted");
   EXPECT_EQ(sessions->back().application_name, "web");
   EXPECT_EQ(sessions->back().opaque_reason, "");
-  EXPECT_EQ(TextIn(path_, "SELECT client_address || ' ' || client_pid || ' ' || server_version || ' ' || route || ' ' || begin_ns || ' ' "
-                          "|| end_ns || ' ' || end_reason || ' ' || relayed_bytes || ' ' || decoded_bytes || ' ' || skipped_bytes || ' ' "
-                          "|| opaque_bytes FROM session WHERE session_id = 1"),
+  EXPECT_EQ(TextIn(path_,
+                   "SELECT client_address || ' ' || client_pid || ' ' || server_version || ' ' || route || ' ' || "
+                   "begin_ns || ' ' "
+                   "|| end_ns || ' ' || end_reason || ' ' || relayed_bytes || ' ' || decoded_bytes || ' ' || "
+                   "skipped_bytes || ' ' "
+                   "|| opaque_bytes FROM session WHERE session_id = 1"),
             "127.0.0.1:5000 42 15.4 2 11 99 terminated 100 60 30 10");
-  EXPECT_EQ(TextIn(path_, "SELECT upstream || ' ' || d.name || ' ' || table_oid || ' ' || schema || ' ' || r.name "
-                          "FROM relation r JOIN database d USING (database_id)"),
+  EXPECT_EQ(TextIn(path_,
+                   "SELECT upstream || ' ' || d.name || ' ' || table_oid || ' ' || schema || ' ' || r.name "
+                   "FROM relation r JOIN database d USING (database_id)"),
             "db:5432 shop 16384 public users");
   const auto gaps = trace->Gaps();
   ASSERT_EQ(gaps->size(), 1U);
@@ -481,7 +490,8 @@ TEST_F(RoundTrip, TheViewsAnswer) {
   for (const char* view : {"top_statements", "n_plus_one", "unit_tree", "slow_executions"}) {
     int rows = 0;
     const auto count = [](void* sum, int, char**, char**) { return ++*static_cast<int*>(sum), 0; };
-    EXPECT_EQ(sqlite3_exec(db, (std::string("SELECT * FROM ") + view).c_str(), count, &rows, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+    EXPECT_EQ(sqlite3_exec(db, (std::string("SELECT * FROM ") + view).c_str(), count, &rows, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(db);
     EXPECT_GT(rows, 0) << view;
   }
   sqlite3_close(db);

@@ -47,7 +47,8 @@ void RunSql(const std::string& path, const char* sql) {
   sqlite3_close(db);
 }
 
-// In a child process, so that what it does to its user, limits and locks stays there. Returns its exit code, -1 for a signal.
+// In a child process, so that what it does to its user, limits and locks stays there. Returns its exit code, -1 for a
+// signal.
 template <class Body>
 int InChild(Body body) {
   const pid_t child = fork();
@@ -237,8 +238,9 @@ TEST_F(TraceFile, FlippedBitsAreRefusedOrHarmless) {
     const auto trace = Trace::Open(flipped);
     bool readable = trace.has_value();
     if (trace) {
-      readable = trace->ReadTotals() && trace->Statements() && trace->Columns() && trace->Tags() && trace->Sessions() && trace->Units() &&
-                 trace->UnitStatements() && trace->Edges() && trace->Repeats() && trace->Gaps() && trace->Timeline(1, 1000);
+      readable = trace->ReadTotals() && trace->Statements() && trace->Columns() && trace->Tags() && trace->Sessions() &&
+                 trace->Units() && trace->UnitStatements() && trace->Edges() && trace->Repeats() && trace->Gaps() &&
+                 trace->Timeline(1, 1000);
     }
     refused += readable ? 0 : 1;
     EXPECT_EQ(Bytes(flipped), bytes) << "reading never writes";

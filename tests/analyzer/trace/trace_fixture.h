@@ -1,4 +1,5 @@
-// A directory of its own for each test, and rows that fill every column of a trace with a value that no other column has.
+// A directory of its own for each test, and rows that fill every column of a trace with a value that no other column
+// has.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -29,7 +30,8 @@ class TraceTest : public testing::Test {
 };
 
 inline OpenOptions Options(const std::string& path, bool append = false, uint64_t max_executions = 0) {
-  return {.path = path, .append = append, .command = "run", .max_executions = max_executions, .parser = "libpg_query 15"};
+  return {
+      .path = path, .append = append, .command = "run", .max_executions = max_executions, .parser = "libpg_query 15"};
 }
 
 inline std::unique_ptr<Recorder> MustOpen(const OpenOptions& options) {
@@ -109,7 +111,7 @@ inline std::string TextIn(const std::string& path, const std::string& sql) {
 }
 
 inline mode_t ModeOf(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return lstat(path.c_str(), &info) == 0 ? info.st_mode & 07777 : 0;
 }
 
