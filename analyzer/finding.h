@@ -14,56 +14,57 @@ enum class Severity : uint8_t { kInfo, kWarning, kError };
 
 struct StatementText {
   int64_t statement_id = 0;
-  std::string sql;           // redacted
-  std::string fingerprint;   // libpg_query's, "" if unparsed
+  std::string sql;          // redacted
+  std::string fingerprint;  // libpg_query's, "" if unparsed
 };
 
 struct FindingParent {
   StatementText statement;
-  std::string column;        // "users.id"; "" if an expression
-  uint64_t rows = 0;         // of the results that fed children
+  std::string column;  // "users.id"; "" if an expression
+  uint64_t rows = 0;   // of the results that fed children
 };
 
 // One checkable fact: "every $1 is users.id of that result: 50 of 50, in row order".
 struct Evidence {
   std::string text;
-  std::vector<std::pair<std::string, double>> figures;   // machine-readable, fixed order
+  std::vector<std::pair<std::string, double>> figures;  // machine-readable, fixed order
 };
 
 struct Fix {
-  std::string sql;                                            // the batched or narrowed statement; "" if none can be written
-  std::vector<std::pair<std::string, std::string>> orm;       // "sqlalchemy" -> idiom; the sender's own first
-  std::string advice;                                         // one imperative sentence
+  std::string sql;                                       // the batched or narrowed statement; "" if none can be written
+  std::vector<std::pair<std::string, std::string>> orm;  // "sqlalchemy" -> idiom; the sender's own first
+  std::string advice;                                    // one imperative sentence
 };
 
 // A deeper level of a chain or tree: one finding shows them all.
 struct FindingStep {
   StatementText statement;
-  std::string edge;          // "order_items.order_id <- orders.id"
+  std::string edge;  // "order_items.order_id <- orders.id"
   uint64_t executions = 0;
   int64_t database_ns = 0;
 };
 
 struct Finding {
-  std::string rule;          // "n-plus-one"
-  std::string id;            // 12 hex digits, stable: see detectors/finding_id.h
-  std::string id_text;       // what the id was made of, for people
+  std::string rule;     // "n-plus-one"
+  std::string id;       // 12 hex digits, stable: see detectors/finding_id.h
+  std::string id_text;  // what the id was made of, for people
   Confidence confidence = Confidence::kHint;
   Severity severity = Severity::kInfo;
-  std::string title;         // "orders.user_id <- users.id"
-  std::string relation;      // reports group by it: the relation of the repeated statement
-  std::string summary;       // one sentence: what happened, to which table, how often, what it cost
+  std::string title;     // "orders.user_id <- users.id"
+  std::string relation;  // reports group by it: the relation of the repeated statement
+  std::string summary;   // one sentence: what happened, to which table, how often, what it cost
   StatementText statement;
   std::optional<FindingParent> parent;
   std::vector<FindingStep> steps;
-  uint64_t executions = 0;          // of the statement; a step has its own
+  uint64_t executions = 0;  // of the statement; a step has its own
   uint64_t units = 0;
-  int64_t database_ns = 0;          // of the executions in question, those of the steps included
-  int64_t unit_database_ns = 0;     // of the units they ran in, all statements
-  int64_t wasted_ns = -1;           // of database_ns: what the fix would save, estimated; -1: the share of round_trips_saved in executions
-  uint64_t round_trips_saved = 0;   // of those, too
+  int64_t database_ns = 0;       // of the executions in question, those of the steps included
+  int64_t unit_database_ns = 0;  // of the units they ran in, all statements
+  int64_t wasted_ns =
+      -1;  // of database_ns: what the fix would save, estimated; -1: the share of round_trips_saved in executions
+  uint64_t round_trips_saved = 0;  // of those, too
   uint64_t wasted_bytes = 0;
-  std::vector<Evidence> evidence;   // most telling first
+  std::vector<Evidence> evidence;  // most telling first
   Fix fix;
   std::vector<std::string> scopes;  // labels of units, most affected first
   std::vector<std::string> sites;   // file:line from tags

@@ -57,8 +57,9 @@ void Add(trace::StatementRow& to, const trace::StatementRow& other) {
 class Statements {
  public:
   // The id in the report for each id of the trace.
-  std::unordered_map<int64_t, int64_t> Merge(std::vector<trace::StatementRow> rows, std::vector<trace::ColumnRow> columns,
-                                             std::vector<trace::TagRow> tags) {
+  std::unordered_map<int64_t, int64_t> Merge(std::vector<trace::StatementRow> rows,
+                                             std::vector<trace::ColumnRow> columns,
+                                             const std::vector<trace::TagRow>& tags) {
     std::unordered_map<int64_t, int64_t> ids;
     for (trace::StatementRow& row : rows) {
       const int64_t old_id = row.statement_id;
@@ -80,14 +81,15 @@ class Statements {
       at->second.nulls += row.nulls;
       at->second.bytes += row.bytes;
     }
-    for (trace::TagRow& row : tags) tags_[{ids[row.statement_id], row.key, row.value}] += row.calls;
+    for (const trace::TagRow& row : tags) tags_[{ids[row.statement_id], row.key, row.value}] += row.calls;
     return ids;
   }
 
   void MoveTo(Report& report) {
     report.statements = std::move(rows_);
     for (auto& [key, row] : columns_) report.columns.push_back(std::move(row));
-    for (const auto& [key, calls] : tags_) report.tags.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), calls});
+    for (const auto& [key, calls] : tags_)
+      report.tags.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), calls});
   }
 
  private:
@@ -116,8 +118,9 @@ uint64_t CountRootUnits(const std::vector<lineage::Unit>& units) {
 std::string GapSentence(const trace::GapRow& gap) {
   std::string reason = gap.reason.empty() ? "unknown" : gap.reason;
   std::ranges::replace(reason, '_', ' ');
-  const std::string length =
-      gap.to_ns > gap.from_ns ? fmt::format("for {}", detectors::Duration(gap.to_ns - gap.from_ns)) : std::string("once");
+  const std::string length = gap.to_ns > gap.from_ns
+                                 ? fmt::format("for {}", detectors::Duration(gap.to_ns - gap.from_ns))
+                                 : std::string("once");
   const std::string lost = gap.lost == 0 ? "" : fmt::format(", {} lost", Counted(gap.lost, "event"));
   return fmt::format("The trace has a gap: {} {}{}.", reason, length, lost);
 }
@@ -128,22 +131,26 @@ void AddWarnings(Report& report, const std::map<std::string, uint64_t>& opaque_r
   if (totals.executions == 0) report.warnings.emplace_back("No query was recorded.");
   if (totals.opaque_sessions > 0) {
     std::string why;
-    for (const auto& [reason, sessions] : opaque_reasons) why += fmt::format("{}{} {}", why.empty() ? "" : ", ", Count(sessions), reason);
+    for (const auto& [reason, sessions] : opaque_reasons)
+      why += fmt::format("{}{} {}", why.empty() ? "" : ", ", Count(sessions), reason);
     std::ranges::replace(why, '_', ' ');
     report.warnings.push_back(fmt::format("{} could not be read to the end{}: {} of {} went by unseen.",
-                                          Counted(totals.opaque_sessions, "session"), why.empty() ? "" : " (" + why + ")",
-                                          detectors::Bytes(totals.opaque_bytes), detectors::Bytes(totals.relayed_bytes)));
+                                          Counted(totals.opaque_sessions, "session"),
+                                          why.empty() ? "" : " (" + why + ")", detectors::Bytes(totals.opaque_bytes),
+                                          detectors::Bytes(totals.relayed_bytes)));
   }
   if (totals.dropped_events > 0) {
     report.warnings.push_back(fmt::format("{} did not fit the ring and {} missing: counts and times are too low.",
-                                          Counted(totals.dropped_events, "event"), totals.dropped_events == 1 ? "is" : "are"));
+                                          Counted(totals.dropped_events, "event"),
+                                          totals.dropped_events == 1 ? "is" : "are"));
   }
   if (totals.dropped_value_batches > 0) {
     report.warnings.push_back(fmt::format("{} did not fit the ring: some parents of N+1 queries may be missing.",
                                           Counted(totals.dropped_value_batches, "value set")));
   }
   constexpr size_t kShownGaps = 3;
-  for (size_t i = 0; i < std::min(kShownGaps, report.gaps.size()); ++i) report.warnings.push_back(GapSentence(report.gaps[i]));
+  for (size_t i = 0; i < std::min(kShownGaps, report.gaps.size()); ++i)
+    report.warnings.push_back(GapSentence(report.gaps[i]));
   if (report.gaps.size() > kShownGaps) {
     report.warnings.push_back(fmt::format("The trace has {} more gaps.", Count(report.gaps.size() - kShownGaps)));
   }
@@ -176,7 +183,7 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
     view->totals.units = CountRootUnits(view->units);
     Add(report.totals, view->totals);
     std::vector<Finding> findings = detectors::Detect(*view, options.rules);
-    RenumberStatements(findings, statements.Merge(std::move(view->statements), std::move(view->columns), std::move(view->tags)));
+    RenumberStatements(findings, statements.Merge(std::move(view->statements), std::move(view->columns), view->tags));
     for (const Finding& finding : findings) report.trace_of.try_emplace(finding.id, i);
     std::ranges::move(findings, std::back_inserter(report.findings));
     std::ranges::move(*gaps, std::back_inserter(report.gaps));

@@ -14,22 +14,22 @@ namespace pgassay {
 
 struct Report {
   std::vector<std::string> trace_paths;
-  trace::Totals totals;             // added over the traces
-  std::vector<Finding> findings;    // most costly first
-  std::map<std::string, size_t, std::less<>> trace_of;   // a finding's id -> the first of trace_paths that has it
+  trace::Totals totals;                                 // added over the traces
+  std::vector<Finding> findings;                        // most costly first
+  std::map<std::string, size_t, std::less<>> trace_of;  // a finding's id -> the first of trace_paths that has it
   std::vector<trace::StatementRow> statements;
-  std::vector<trace::ColumnRow> columns;   // of these statements: by statement, position
+  std::vector<trace::ColumnRow> columns;  // of these statements: by statement, position
   std::vector<trace::TagRow> tags;
   std::vector<trace::GapRow> gaps;
-  std::vector<std::string> warnings;   // "2 sessions went opaque: …"; sentences
+  std::vector<std::string> warnings;  // "2 sessions went opaque: …"; sentences
 };
 
 struct ReportOptions {
   detectors::RuleOptions rules;
 };
 
-// Several traces: totals are added, findings of equal id and statements of equal shape merged (of quantiles the highest is kept; ids are those
-// of the first trace that has the statement, made unique).
+// Several traces: totals are added, findings of equal id and statements of equal shape merged (of quantiles the highest
+// is kept; ids are those of the first trace that has the statement, made unique).
 Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const ReportOptions& options);
 
 }  // namespace pgassay

@@ -27,10 +27,12 @@ void WriteFigures(const Evidence& evidence, Page& page) {
   if (!text.empty()) page.Write(6, text, Ink::kDim, 0);
 }
 
-void WriteTimeline(const Report& report, const Finding& finding, std::span<const trace::TimelineRow> timeline, Page& page) {
+void WriteTimeline(const Report& report, const Finding& finding, std::span<const trace::TimelineRow> timeline,
+                   Page& page) {
   if (timeline.empty()) return;
   page.Blank();
-  page.Write(1, fmt::format("timeline of one unit of work ({})", detectors::Counted(timeline.size(), "execution")), Ink::kBold);
+  page.Write(1, fmt::format("timeline of one unit of work ({})", detectors::Counted(timeline.size(), "execution")),
+             Ink::kBold);
   const std::vector<TimelineBlock> blocks = FoldTimeline(timeline);
   size_t at_width = 2, took_width = 4, rows_width = 4, times_width = 1;
   for (const TimelineBlock& block : blocks) {
@@ -41,16 +43,18 @@ void WriteTimeline(const Report& report, const Finding& finding, std::span<const
       times_width = std::max(times_width, FormatCount(step.executions).size());
     }
   }
-  const auto columns = [&](const std::string& at, const std::string& took, const std::string& rows, const std::string& times) {
-    return fmt::format("   {}  {}  {}  {}  ", PadLeft(at, at_width), PadLeft(took, took_width), PadLeft(rows, rows_width),
-                       PadLeft(times, times_width + 2));
+  const auto columns = [&](const std::string& at, const std::string& took, const std::string& rows,
+                           const std::string& times) {
+    return fmt::format("   {}  {}  {}  {}  ", PadLeft(at, at_width), PadLeft(took, took_width),
+                       PadLeft(rows, rows_width), PadLeft(times, times_width + 2));
   };
   page.WriteLine(columns("at", "took", "rows", ""), Ink::kDim);
   for (const TimelineBlock& block : blocks) {
     for (size_t i = 0; i < block.steps.size(); ++i) {
       const TimelineStep& step = block.steps[i];
       const std::string times = step.executions > 1 ? "× " + PadLeft(FormatCount(step.executions), times_width) : "";
-      const std::string head = page.Shown(columns(FormatDuration(step.from_ns), FormatDuration(step.busy_ns), FormatCount(step.rows), times));
+      const std::string head = page.Shown(
+          columns(FormatDuration(step.from_ns), FormatDuration(step.busy_ns), FormatCount(step.rows), times));
       const bool cycle = block.times > 1;
       const std::string_view bracket = !cycle ? "" : i + 1 == block.steps.size() ? "└ " : "│ ";
       const size_t room = page.width() - DisplayWidth(head) - DisplayWidth(bracket);
@@ -65,23 +69,26 @@ void WriteTimeline(const Report& report, const Finding& finding, std::span<const
 
 }  // namespace
 
-void WriteFinding(const Report& report, const Finding& finding, std::span<const trace::TimelineRow> timeline, const ReportStyle& style,
-                  std::ostream& out) {
+void WriteFinding(const Report& report, const Finding& finding, std::span<const trace::TimelineRow> timeline,
+                  const ReportStyle& style, std::ostream& out) {
   Page page(style, out);
   const std::string head = RuleLabel(finding) + "  ";
-  page.WriteHeading(head + WithArrows(finding.title), head.size(), ConfidenceName(finding.confidence), InkOf(finding.confidence));
+  page.WriteHeading(head + WithArrows(finding.title), head.size(), ConfidenceName(finding.confidence),
+                    InkOf(finding.confidence));
   page.Write(1, finding.summary);
   page.Blank();
   page.WriteLabelled(1, "query", 10, finding.statement.sql);
   if (finding.parent) {
     page.WriteLabelled(1, "fed by", 10, finding.parent->statement.sql);
     std::string column = finding.parent->column.empty() ? "an expression" : finding.parent->column;
-    page.WriteLabelled(1, "", 10, fmt::format("{} of its {}", column, detectors::Counted(finding.parent->rows, "row")), Ink::kDim);
+    page.WriteLabelled(1, "", 10, fmt::format("{} of its {}", column, detectors::Counted(finding.parent->rows, "row")),
+                       Ink::kDim);
   }
   for (const FindingStep& step : finding.steps) {
     page.WriteLabelled(1, "then", 10, step.statement.sql);
-    page.WriteLabelled(1, "", 10, fmt::format("{} · {} · {}", WithArrows(step.edge), detectors::Counted(step.executions, "time"),
-                                              FormatDuration(step.database_ns)),
+    page.WriteLabelled(1, "", 10,
+                       fmt::format("{} · {} · {}", WithArrows(step.edge), detectors::Counted(step.executions, "time"),
+                                   FormatDuration(step.database_ns)),
                        Ink::kDim);
   }
   page.Blank();
@@ -97,14 +104,17 @@ void WriteFinding(const Report& report, const Finding& finding, std::span<const 
   page.WriteLabelled(1, "in", 10, WhereText(finding, finding.scopes.size()));
   page.Blank();
   page.WriteLabelled(1, "fix", 10, finding.fix.advice.empty() ? finding.fix.sql : finding.fix.advice, Ink::kFix);
-  if (!finding.fix.advice.empty() && !finding.fix.sql.empty()) page.WriteLabelled(1, "", 10, finding.fix.sql, Ink::kFix);
-  for (const auto& [orm, idiom] : finding.fix.orm) page.WriteLabelled(1, "", 10, fmt::format("{}: {}", orm, idiom), Ink::kFix);
+  if (!finding.fix.advice.empty() && !finding.fix.sql.empty())
+    page.WriteLabelled(1, "", 10, finding.fix.sql, Ink::kFix);
+  for (const auto& [orm, idiom] : finding.fix.orm)
+    page.WriteLabelled(1, "", 10, fmt::format("{}: {}", orm, idiom), Ink::kFix);
   page.Blank();
   page.WriteLabelled(1, "rule", 10, fmt::format("pgassay rules {}", finding.rule), Ink::kDim);
   page.WriteLabelled(1, "id", 10, fmt::format("{} · {}", finding.id, WithArrows(finding.id_text)), Ink::kDim);
 }
 
-void WriteFindingJson(const Report& report, const Finding& finding, std::span<const trace::TimelineRow> timeline, std::ostream& out) {
+void WriteFindingJson(const Report& report, const Finding& finding, std::span<const trace::TimelineRow> timeline,
+                      std::ostream& out) {
   Json json = JsonHead(report);
   json["finding"] = JsonFinding(finding, detectors::kDefaultRoundTripMs);
   json["timeline"] = Json::array();

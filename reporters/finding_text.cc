@@ -18,34 +18,44 @@ std::string FileName(std::string_view path) { return std::string(path.substr(pat
 std::string BytesLike(uint64_t part, uint64_t whole) {
   uint64_t unit = 1;
   while (whole / unit >= 1000) unit *= 1000;
-  return part % unit == 0 ? FormatCount(part / unit) : fmt::format("{:.1f}", static_cast<double>(part) / static_cast<double>(unit));
+  return part % unit == 0 ? FormatCount(part / unit)
+                          : fmt::format("{:.1f}", static_cast<double>(part) / static_cast<double>(unit));
 }
 
 }  // namespace
 
 std::string_view ConfidenceName(Confidence confidence) {
   switch (confidence) {
-    case Confidence::kProven: return "proven";
-    case Confidence::kLikely: return "likely";
-    case Confidence::kHint: break;
+    case Confidence::kProven:
+      return "proven";
+    case Confidence::kLikely:
+      return "likely";
+    case Confidence::kHint:
+      break;
   }
   return "hint";
 }
 
 std::string_view SeverityName(Severity severity) {
   switch (severity) {
-    case Severity::kError: return "error";
-    case Severity::kWarning: return "warning";
-    case Severity::kInfo: break;
+    case Severity::kError:
+      return "error";
+    case Severity::kWarning:
+      return "warning";
+    case Severity::kInfo:
+      break;
   }
   return "info";
 }
 
 Ink InkOf(Confidence confidence) {
   switch (confidence) {
-    case Confidence::kProven: return Ink::kProven;
-    case Confidence::kLikely: return Ink::kLikely;
-    case Confidence::kHint: break;
+    case Confidence::kProven:
+      return Ink::kProven;
+    case Confidence::kLikely:
+      return Ink::kLikely;
+    case Confidence::kHint:
+      break;
   }
   return Ink::kDim;
 }
@@ -59,7 +69,8 @@ std::string RuleLabel(const Finding& finding) {
 
 std::string WithArrows(std::string_view text) {
   std::string shown(text);
-  for (size_t at = shown.find(" <- "); at != std::string::npos; at = shown.find(" <- ", at)) shown.replace(at, 4, " ← ");
+  for (size_t at = shown.find(" <- "); at != std::string::npos; at = shown.find(" <- ", at))
+    shown.replace(at, 4, " ← ");
   return shown;
 }
 
@@ -84,8 +95,8 @@ std::string PriceText(const Finding& finding, double round_trip_ms) {
   };
   add(fmt::format("{} → {}", Counted(executions, "round trip"), FormatCount(left)));
   const int64_t left_ns = std::max<int64_t>(finding.database_ns - detectors::WastedNs(finding, 0), 0);
-  add(fmt::format("at {:g} ms away: {} → {} at best", round_trip_ms,
-                  price(finding.database_ns, executions), price(left_ns, left)));
+  add(fmt::format("at {:g} ms away: {} → {} at best", round_trip_ms, price(finding.database_ns, executions),
+                  price(left_ns, left)));
   return text;
 }
 
@@ -93,7 +104,8 @@ std::string WhereText(const Finding& finding, size_t shown_scopes) {
   std::string text;
   const auto add = [&](const std::string& part) { text += (text.empty() ? "" : " · ") + part; };
   for (size_t i = 0; i < std::min(shown_scopes, finding.scopes.size()); ++i) add(finding.scopes[i]);
-  if (finding.scopes.size() > shown_scopes) add(fmt::format("{} more", FormatCount(finding.scopes.size() - shown_scopes)));
+  if (finding.scopes.size() > shown_scopes)
+    add(fmt::format("{} more", FormatCount(finding.scopes.size() - shown_scopes)));
   if (finding.scopes.empty()) {
     add(Counted(finding.units, "unit") + " of work");
   } else {
@@ -125,18 +137,21 @@ std::string ShortId(const Report& report, const Finding& finding) {
 
 std::string TracePathOf(const Report& report, const Finding& finding) {
   const auto index = report.trace_of.find(finding.id);
-  if (index != report.trace_of.end() && index->second < report.trace_paths.size()) return report.trace_paths[index->second];
+  if (index != report.trace_of.end() && index->second < report.trace_paths.size())
+    return report.trace_paths[index->second];
   return report.trace_paths.empty() ? "" : report.trace_paths.front();
 }
 
 std::string AccountingText(const Report& report) {
   const trace::Totals& totals = report.totals;
-  const std::string file = report.trace_paths.size() == 1 ? FileName(report.trace_paths.front()) : Counted(report.trace_paths.size(), "trace");
+  const std::string file = report.trace_paths.size() == 1 ? FileName(report.trace_paths.front())
+                                                          : Counted(report.trace_paths.size(), "trace");
   const uint64_t accounted = totals.decoded_bytes + totals.skipped_bytes + totals.opaque_bytes;
-  std::string text = fmt::format("relayed {} = {} decoded + {} skipped + {} opaque · {} dropped · {} {}", FormatBytes(totals.relayed_bytes),
-                                 BytesLike(totals.decoded_bytes, totals.relayed_bytes), BytesLike(totals.skipped_bytes, totals.relayed_bytes),
-                                 BytesLike(totals.opaque_bytes, totals.relayed_bytes), Counted(totals.dropped_events, "event"), file,
-                                 FormatBytes(totals.file_bytes));
+  std::string text = fmt::format(
+      "relayed {} = {} decoded + {} skipped + {} opaque · {} dropped · {} {}", FormatBytes(totals.relayed_bytes),
+      BytesLike(totals.decoded_bytes, totals.relayed_bytes), BytesLike(totals.skipped_bytes, totals.relayed_bytes),
+      BytesLike(totals.opaque_bytes, totals.relayed_bytes), Counted(totals.dropped_events, "event"), file,
+      FormatBytes(totals.file_bytes));
   if (accounted != totals.relayed_bytes) {
     const bool less = accounted < totals.relayed_bytes;
     text += fmt::format(" · {} {} (please report this)",
@@ -147,8 +162,9 @@ std::string AccountingText(const Report& report) {
 }
 
 std::string TotalsText(const trace::Totals& totals) {
-  return fmt::format("{} · {} of work · {} · {} in the database · {}", Counted(totals.executions, "query"), Counted(totals.units, "unit"),
-                     Counted(totals.sessions, "session"), FormatDuration(totals.database_ns), Counted(totals.round_trips, "round trip"));
+  return fmt::format("{} · {} of work · {} · {} in the database · {}", Counted(totals.executions, "query"),
+                     Counted(totals.units, "unit"), Counted(totals.sessions, "session"),
+                     FormatDuration(totals.database_ns), Counted(totals.round_trips, "round trip"));
 }
 
 }  // namespace pgassay::reporters

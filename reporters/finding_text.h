@@ -11,11 +11,11 @@
 
 namespace pgassay::reporters {
 
-std::string_view ConfidenceName(Confidence confidence);   // "proven", "likely", "hint"
-std::string_view SeverityName(Severity severity);         // "error", "warning", "info"
+std::string_view ConfidenceName(Confidence confidence);  // "proven", "likely", "hint"
+std::string_view SeverityName(Severity severity);        // "error", "warning", "info"
 Ink InkOf(Confidence confidence);
-std::string RuleLabel(const Finding& finding);            // "N+1", "LOOP", "REPEAT", "WIDE"
-std::string WithArrows(std::string_view text);            // "a <- b" as "a ← b"; not for SQL
+std::string RuleLabel(const Finding& finding);  // "N+1", "LOOP", "REPEAT", "WIDE"
+std::string WithArrows(std::string_view text);  // "a <- b" as "a ← b"; not for SQL
 
 // "61 ms of 70 ms · 50 round trips → 1 · at 1 ms away: 111 ms → 2 ms at best"
 std::string PriceText(const Finding& finding, double round_trip_ms);
@@ -25,7 +25,7 @@ std::string WhereText(const Finding& finding, size_t shown_scopes);
 std::vector<std::string> FixLines(const Finding& finding, size_t sql_width);
 // The shortest beginning of the id, of at least four digits, that no other finding of the report shares.
 std::string ShortId(const Report& report, const Finding& finding);
-std::string TracePathOf(const Report& report, const Finding& finding);   // "" if the report was made of none
+std::string TracePathOf(const Report& report, const Finding& finding);  // "" if the report was made of none
 
 // "relayed 48.2 MB = 44.9 MB decoded + 3.3 MB skipped + 0 B opaque · 0 events dropped · trace.db 1.1 MB"
 std::string AccountingText(const Report& report);

@@ -1,5 +1,5 @@
-// The report for scripts. A contract: keys are added, never renamed or removed, within one schema_version. The same report gives the same
-// bytes: keys stand in a fixed order, times are milliseconds with three decimals.
+// The report for scripts. A contract: keys are added, never renamed or removed, within one schema_version. The same
+// report gives the same bytes: keys stand in a fixed order, times are milliseconds with three decimals.
 #include "reporters/json_parts.h"
 #include "reporters/registry.h"
 

@@ -30,7 +30,9 @@ Json Number(double number) {
 
 double Milliseconds(int64_t ns) { return std::round(static_cast<double>(ns) / 1e3) / 1e3; }
 
-void DumpJson(const Json& json, std::ostream& out) { out << json.dump(2, ' ', false, Json::error_handler_t::replace) << '\n'; }
+void DumpJson(const Json& json, std::ostream& out) {
+  out << json.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+}
 
 Json JsonHead(const Report& report) {
   Json json;
@@ -130,7 +132,8 @@ Json JsonStatement(const trace::StatementRow& statement) {
           {"rows", statement.rows},
           {"bytes", statement.bytes},
           {"database_ms", Milliseconds(statement.database_ns)},
-          {"mean_ms", Milliseconds(statement.calls == 0 ? 0 : statement.database_ns / static_cast<int64_t>(statement.calls))},
+          {"mean_ms",
+           Milliseconds(statement.calls == 0 ? 0 : statement.database_ns / static_cast<int64_t>(statement.calls))},
           {"p50_ms", Milliseconds(statement.p50_ns)},
           {"p95_ms", Milliseconds(statement.p95_ns)},
           {"p99_ms", Milliseconds(statement.p99_ns)},

@@ -1,4 +1,5 @@
-// Values of the report as JSON, shared by the report and the pages. nlohmann's writer throws on nothing used here: bad UTF-8 is replaced.
+// Values of the report as JSON, shared by the report and the pages. nlohmann's writer throws on nothing used here: bad
+// UTF-8 is replaced.
 #pragma once
 
 #include <iosfwd>

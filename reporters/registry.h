@@ -5,7 +5,8 @@
 
 namespace pgassay::reporters {
 
-#define PGASSAY_REPORTER(format, function, summary) void function(const Report& report, const ReportStyle& style, std::ostream& out);
+#define PGASSAY_REPORTER(format, function, summary) \
+  void function(const Report& report, const ReportStyle& style, std::ostream& out);
 #include "reporters/reporters.def"
 #undef PGASSAY_REPORTER
 

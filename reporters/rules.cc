@@ -11,7 +11,8 @@ namespace pgassay::reporters {
 void WriteRules(const ReportStyle& style, std::ostream& out) {
   Page page(style, out);
   size_t width = 0;
-  for (const detectors::Detector& detector : detectors::AllDetectors()) width = std::max(width, detector.info->id.size());
+  for (const detectors::Detector& detector : detectors::AllDetectors())
+    width = std::max(width, detector.info->id.size());
   for (const detectors::Detector& detector : detectors::AllDetectors()) {
     page.WriteLabelled(0, detector.info->id, width + 2, detector.info->summary);
   }

@@ -17,7 +17,9 @@ using trace::StatementRow;
 
 constexpr std::array<std::string_view, 6> kSorts = {"time", "calls", "rows", "bytes", "errors", "mean"};
 
-int64_t MeanNs(const StatementRow& row) { return row.calls == 0 ? 0 : row.database_ns / static_cast<int64_t>(row.calls); }
+int64_t MeanNs(const StatementRow& row) {
+  return row.calls == 0 ? 0 : row.database_ns / static_cast<int64_t>(row.calls);
+}
 
 double SortValue(const StatementRow& row, std::string_view sort) {
   if (sort == "calls") return static_cast<double>(row.calls);
@@ -56,13 +58,16 @@ std::vector<std::string> Aligned(const std::vector<Cells>& table) {
 }
 
 std::string ComparisonText(const sql::Facts& facts, const sql::Comparison& comparison) {
-  const std::string relation = comparison.column.relation < 0 ? "" : facts.relations[static_cast<size_t>(comparison.column.relation)].name + ".";
+  const std::string relation =
+      comparison.column.relation < 0 ? "" : facts.relations[static_cast<size_t>(comparison.column.relation)].name + ".";
   const std::string column = relation + comparison.column.column;
-  return (comparison.function.empty() ? column : comparison.function + "(" + column + ")") + " " + comparison.operator_name;
+  return (comparison.function.empty() ? column : comparison.function + "(" + column + ")") + " " +
+         comparison.operator_name;
 }
 
 void WriteColumns(const Report& report, const StatementRow& statement, Page& page) {
-  const auto columns = std::ranges::equal_range(report.columns, statement.statement_id, {}, &trace::ColumnRow::statement_id);
+  const auto columns =
+      std::ranges::equal_range(report.columns, statement.statement_id, {}, &trace::ColumnRow::statement_id);
   if (columns.empty()) return;
   uint64_t total = 0;
   for (const trace::ColumnRow& row : columns) total += row.bytes;
@@ -89,7 +94,8 @@ void WriteColumns(const Report& report, const StatementRow& statement, Page& pag
 
 std::span<const std::string_view> StatementSorts() { return kSorts; }
 
-void WriteStatements(const Report& report, std::string_view sort, size_t limit, const ReportStyle& style, std::ostream& out) {
+void WriteStatements(const Report& report, std::string_view sort, size_t limit, const ReportStyle& style,
+                     std::ostream& out) {
   Page page(style, out);
   const std::vector<const StatementRow*> rows = Sorted(report, sort);
   const size_t shown = limit == 0 ? rows.size() : std::min(limit, rows.size());
@@ -99,8 +105,8 @@ void WriteStatements(const Report& report, std::string_view sort, size_t limit, 
   for (size_t i = 0; i < shown; ++i) {
     const StatementRow& row = *rows[i];
     table.push_back({fmt::format("s{}", row.statement_id), FormatCount(row.calls), FormatDuration(row.database_ns),
-                     FormatDuration(MeanNs(row)), FormatDuration(row.p95_ns), FormatCount(row.rows), FormatBytes(row.bytes),
-                     FormatCount(row.errors)});
+                     FormatDuration(MeanNs(row)), FormatDuration(row.p95_ns), FormatCount(row.rows),
+                     FormatBytes(row.bytes), FormatCount(row.errors)});
   }
   const std::vector<std::string> lines = Aligned(table);
   page.WriteLine(" " + lines[0], Ink::kDim);
@@ -135,30 +141,36 @@ void WriteStatement(const Report& report, const StatementRow& statement, const R
   const auto line = [&](std::string_view label, const std::string& text) {
     if (!text.empty()) page.WriteLabelled(1, label, 12, text);
   };
-  line("ran", fmt::format("{} · {} · {} · {}", detectors::Counted(statement.calls, "time"), detectors::Counted(statement.rows, "row"),
-                          FormatBytes(statement.bytes), detectors::Counted(statement.errors, "error")));
-  line("time", fmt::format("{} in all · mean {} · p50 {} · p95 {} · p99 {} · max {}", FormatDuration(statement.database_ns),
-                           FormatDuration(MeanNs(statement)), FormatDuration(statement.p50_ns), FormatDuration(statement.p95_ns),
+  line("ran", fmt::format("{} · {} · {} · {}", detectors::Counted(statement.calls, "time"),
+                          detectors::Counted(statement.rows, "row"), FormatBytes(statement.bytes),
+                          detectors::Counted(statement.errors, "error")));
+  line("time", fmt::format("{} in all · mean {} · p50 {} · p95 {} · p99 {} · max {}",
+                           FormatDuration(statement.database_ns), FormatDuration(MeanNs(statement)),
+                           FormatDuration(statement.p50_ns), FormatDuration(statement.p95_ns),
                            FormatDuration(statement.p99_ns), FormatDuration(statement.max_ns)));
   const sql::Facts& facts = statement.facts;
   if (!facts.relations.empty()) line("relations", detectors::RelationsText(facts));
   std::string compared, sorted;
-  for (const sql::Comparison& comparison : facts.comparisons) compared += (compared.empty() ? "" : " · ") + ComparisonText(facts, comparison);
+  for (const sql::Comparison& comparison : facts.comparisons)
+    compared += (compared.empty() ? "" : " · ") + ComparisonText(facts, comparison);
   for (const sql::SortKey& key : facts.order_by) {
-    sorted += (sorted.empty() ? "" : ", ") + (key.expression ? std::string("an expression") : key.column.column) + (key.descending ? " DESC" : "");
+    sorted += (sorted.empty() ? "" : ", ") + (key.expression ? std::string("an expression") : key.column.column) +
+              (key.descending ? " DESC" : "");
   }
   line("compares", compared);
   line("sorts by", sorted);
   std::string tags;
   for (const trace::TagRow& tag : report.tags) {
-    if (tag.statement_id == statement.statement_id) tags += fmt::format("{}{}={} ({})", tags.empty() ? "" : " · ", tag.key, tag.value, FormatCount(tag.calls));
+    if (tag.statement_id == statement.statement_id)
+      tags += fmt::format("{}{}={} ({})", tags.empty() ? "" : " · ", tag.key, tag.value, FormatCount(tag.calls));
   }
   line("tags", tags);
   if (!facts.parsed) line("note", "the parser could not read it: what it compares and joins is unknown");
   for (const Finding& finding : report.findings) {
     const bool concerned = finding.statement.statement_id == statement.statement_id ||
                            (finding.parent && finding.parent->statement.statement_id == statement.statement_id);
-    if (concerned) line("finding", fmt::format("{} {} {}", ShortId(report, finding), RuleLabel(finding), WithArrows(finding.title)));
+    if (concerned)
+      line("finding", fmt::format("{} {} {}", ShortId(report, finding), RuleLabel(finding), WithArrows(finding.title)));
   }
   WriteColumns(report, statement, page);
 }
@@ -167,7 +179,8 @@ void WriteStatementJson(const Report& report, const StatementRow& statement, std
   Json json = JsonHead(report);
   json["statement"] = JsonStatement(statement);
   Json& columns = json["statement"]["columns"] = Json::array();
-  for (const trace::ColumnRow& row : std::ranges::equal_range(report.columns, statement.statement_id, {}, &trace::ColumnRow::statement_id)) {
+  for (const trace::ColumnRow& row :
+       std::ranges::equal_range(report.columns, statement.statement_id, {}, &trace::ColumnRow::statement_id)) {
     columns.push_back({{"position", row.position},
                        {"name", row.name},
                        {"relation", row.column.relation},

@@ -17,7 +17,8 @@ constexpr size_t kShownScopes = 3;
 constexpr size_t kBodyIndent = 4;
 constexpr size_t kLabelWidth = 6;  // "more" and a gap
 
-// Ranked at the price that the reader asked for; those on one relation stand together, where the most costly of them stands.
+// Ranked at the price that the reader asked for; those on one relation stand together, where the most costly of them
+// stands.
 std::vector<const Finding*> Shown(const std::vector<Finding>& findings, const ReportStyle& style) {
   std::vector<const Finding*> ranked;
   for (const Finding& finding : findings) ranked.push_back(&finding);
@@ -29,7 +30,8 @@ std::vector<const Finding*> Shown(const std::vector<Finding>& findings, const Re
   for (const Finding* first : ranked) {
     if (std::ranges::find(grouped, first) != grouped.end()) continue;
     std::ranges::copy_if(ranked, std::back_inserter(grouped), [&](const Finding* other) {
-      return other == first || (other->relation == first->relation && std::ranges::find(grouped, other) == grouped.end());
+      return other == first ||
+             (other->relation == first->relation && std::ranges::find(grouped, other) == grouped.end());
     });
   }
   return grouped;
@@ -37,24 +39,30 @@ std::vector<const Finding*> Shown(const std::vector<Finding>& findings, const Re
 
 void WriteSteps(const Finding& finding, Page& page) {
   size_t count_width = 0;
-  for (const FindingStep& step : finding.steps) count_width = std::max(count_width, FormatCount(step.executions).size());
+  for (const FindingStep& step : finding.steps)
+    count_width = std::max(count_width, FormatCount(step.executions).size());
   for (const FindingStep& step : finding.steps) {
     const std::string head = fmt::format("└ then {} × ", PadLeft(FormatCount(step.executions), count_width));
-    page.Write(kBodyIndent + 2, fmt::format("{} {} · {}", head, WithArrows(step.edge), FormatDuration(step.database_ns)), Ink::kPlain, 2);
+    page.Write(kBodyIndent + 2,
+               fmt::format("{} {} · {}", head, WithArrows(step.edge), FormatDuration(step.database_ns)), Ink::kPlain,
+               2);
   }
 }
 
 void WriteOne(const Report& report, const Finding& finding, size_t number, size_t label_width, Page& page) {
   const size_t sql_width = page.width() - kBodyIndent;
   const std::string head = fmt::format("{:>2}  {}  ", number, PadRight(RuleLabel(finding), label_width));
-  page.WriteHeading(head + WithArrows(finding.title), head.size(), ConfidenceName(finding.confidence), InkOf(finding.confidence));
+  page.WriteHeading(head + WithArrows(finding.title), head.size(), ConfidenceName(finding.confidence),
+                    InkOf(finding.confidence));
   page.Write(kBodyIndent, ShortenSql(finding.statement.sql, sql_width), Ink::kPlain, 4);
   if (finding.parent) {
     const std::string ran = fmt::format("ran {} × after ", FormatCount(finding.executions));
     const size_t taken = 2 + DisplayWidth(ran) + 1;
-    page.Write(kBodyIndent + 2, fmt::format("{} {}", ran, ShortenSql(finding.parent->statement.sql, sql_width - taken)), Ink::kPlain, 4);
+    page.Write(kBodyIndent + 2, fmt::format("{} {}", ran, ShortenSql(finding.parent->statement.sql, sql_width - taken)),
+               Ink::kPlain, 4);
   }
-  for (const Evidence& evidence : finding.evidence) page.Write(kBodyIndent + 2, WithArrows(evidence.text), Ink::kPlain, 2);
+  for (const Evidence& evidence : finding.evidence)
+    page.Write(kBodyIndent + 2, WithArrows(evidence.text), Ink::kPlain, 2);
   WriteSteps(finding, page);
   page.Write(kBodyIndent, PriceText(finding, page.style().round_trip_ms), Ink::kBold, 2);
 
@@ -66,15 +74,17 @@ void WriteOne(const Report& report, const Finding& finding, size_t number, size_
   }
   const std::string path = TracePathOf(report, finding);
   if (!path.empty()) {
-    page.WriteLabelled(kBodyIndent, "more", kLabelWidth, fmt::format("pgassay show {} {}", path, ShortId(report, finding)), Ink::kDim);
+    page.WriteLabelled(kBodyIndent, "more", kLabelWidth,
+                       fmt::format("pgassay show {} {}", path, ShortId(report, finding)), Ink::kDim);
   }
   page.Blank();
 }
 
 // One line, also at 80 columns.
 std::string CleanText(const trace::Totals& totals) {
-  return fmt::format("{} · {} of work · {} in the database · nothing found", detectors::Counted(totals.executions, "query"),
-                     detectors::Counted(totals.units, "unit"), FormatDuration(totals.database_ns));
+  return fmt::format("{} · {} of work · {} in the database · nothing found",
+                     detectors::Counted(totals.executions, "query"), detectors::Counted(totals.units, "unit"),
+                     FormatDuration(totals.database_ns));
 }
 
 std::string CountsText(const Report& report, size_t shown) {
@@ -90,7 +100,8 @@ std::string CountsText(const Report& report, size_t shown) {
   }
   std::string text = fmt::format("{}: {}", detectors::Counted(report.findings.size(), "finding"), parts);
   if (shown < report.findings.size()) {
-    text += fmt::format(" · {} more below the {} shown: --all", FormatCount(report.findings.size() - shown), FormatCount(shown));
+    text += fmt::format(" · {} more below the {} shown: --all", FormatCount(report.findings.size() - shown),
+                        FormatCount(shown));
   }
   return text;
 }

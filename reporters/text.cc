@@ -16,7 +16,8 @@ namespace {
 
 constexpr char32_t kBadByte = 0xFFFFFFFF;
 
-// The code point at text[at] and its length; kBadByte and 1 for what is no UTF-8 (overlong forms and surrogates included).
+// The code point at text[at] and its length; kBadByte and 1 for what is no UTF-8 (overlong forms and surrogates
+// included).
 std::pair<char32_t, size_t> CodePointAt(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(at);
@@ -43,11 +44,25 @@ bool IsIn(char32_t code, const std::array<CodeRange, N>& ranges) {
 }
 
 // C0 (but newline and tab), DEL, C1, bidi controls, and the separators that some terminals take for a new line.
-constexpr std::array<CodeRange, 9> kEscaped = {{{0x00, 0x08}, {0x0B, 0x1F}, {0x7F, 0x9F}, {0x061C, 0x061C}, {0x200E, 0x200F},
-                                                {0x2028, 0x202E}, {0x2066, 0x2069}, {0xFEFF, 0xFEFF}, {0xE0000, 0xE007F}}};
-constexpr std::array<CodeRange, 4> kZeroWidth = {{{0x0300, 0x036F}, {0x200B, 0x200D}, {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}}};
-constexpr std::array<CodeRange, 8> kDoubleWidth = {{{0x1100, 0x115F}, {0x2E80, 0xA4CF}, {0xAC00, 0xD7A3}, {0xF900, 0xFAFF},
-                                                    {0xFE30, 0xFE6F}, {0xFF00, 0xFF60}, {0x1F300, 0x1FAFF}, {0x20000, 0x3FFFD}}};
+constexpr std::array<CodeRange, 9> kEscaped = {{{0x00, 0x08},
+                                                {0x0B, 0x1F},
+                                                {0x7F, 0x9F},
+                                                {0x061C, 0x061C},
+                                                {0x200E, 0x200F},
+                                                {0x2028, 0x202E},
+                                                {0x2066, 0x2069},
+                                                {0xFEFF, 0xFEFF},
+                                                {0xE0000, 0xE007F}}};
+constexpr std::array<CodeRange, 4> kZeroWidth = {
+    {{0x0300, 0x036F}, {0x200B, 0x200D}, {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}}};
+constexpr std::array<CodeRange, 8> kDoubleWidth = {{{0x1100, 0x115F},
+                                                    {0x2E80, 0xA4CF},
+                                                    {0xAC00, 0xD7A3},
+                                                    {0xF900, 0xFAFF},
+                                                    {0xFE30, 0xFE6F},
+                                                    {0xFF00, 0xFF60},
+                                                    {0x1F300, 0x1FAFF},
+                                                    {0x20000, 0x3FFFD}}};
 
 size_t WidthOf(char32_t code) {
   if (code < 0x300) return 1;
@@ -106,8 +121,8 @@ std::vector<std::string> Words(std::string_view text) {
   return words;
 }
 
-// Where to cut a word of more than `width` columns: before the dot of a chained call, else after a comma, bracket or slash or before a dot,
-// if there is one in the second half, else at the last column. At least one code point.
+// Where to cut a word of more than `width` columns: before the dot of a chained call, else after a comma, bracket or
+// slash or before a dot, if there is one in the second half, else at the last column. At least one code point.
 size_t CutOf(std::string_view text, size_t width) {
   size_t end = 0, columns = 0;
   while (end < text.size()) {
@@ -123,7 +138,10 @@ size_t CutOf(std::string_view text, size_t width) {
   };
   const size_t least = end / 2;
   if (const size_t cut = last([](char before, char at) { return before == ')' && at == '.'; }); cut > least) return cut;
-  if (const size_t cut = last([](char before, char at) { return std::string_view(",(/").contains(before) || at == '.'; }); cut > least) return cut;
+  if (const size_t cut =
+          last([](char before, char at) { return std::string_view(",(/").contains(before) || at == '.'; });
+      cut > least)
+    return cut;
   return end;
 }
 
@@ -197,8 +215,8 @@ std::string PadRight(std::string_view text, size_t width) {
 std::vector<std::string> Wrap(std::string_view text, size_t width, size_t hanging) {
   std::vector<std::string> lines;
   std::string line;
-  size_t taken = 0;      // columns in `line`
-  bool fresh = true;     // nothing but indentation in `line`
+  size_t taken = 0;   // columns in `line`
+  bool fresh = true;  // nothing but indentation in `line`
   const auto next_line = [&] {
     lines.push_back(std::move(line));
     line.assign(hanging, ' ');
@@ -260,7 +278,8 @@ void Page::Write(size_t indent, std::string_view text, Ink ink, size_t hanging) 
 void Page::WriteLabelled(size_t indent, std::string_view label, size_t label_width, std::string_view text, Ink ink) {
   bool first = true;
   for (const std::string& line : Wrap(Shown(text), width() - indent - label_width, 0)) {
-    out_ << std::string(indent, ' ') << Painted(PadRight(first ? label : "", label_width), Ink::kDim) << Painted(line, ink) << '\n';
+    out_ << std::string(indent, ' ') << Painted(PadRight(first ? label : "", label_width), Ink::kDim)
+         << Painted(line, ink) << '\n';
     first = false;
   }
 }
@@ -273,9 +292,11 @@ void Page::WriteHeading(std::string_view left, size_t hanging, std::string_view 
   const size_t head = std::min(hanging, shown.size());
   bool first = true;
   for (const std::string& line : Wrap(shown.substr(head), room - hanging, 0)) {
-    out_ << (first ? Painted(shown.substr(0, head), Ink::kBold) : std::string(hanging, ' ')) << Painted(line, Ink::kBold);
+    out_ << (first ? Painted(shown.substr(0, head), Ink::kBold) : std::string(hanging, ' '))
+         << Painted(line, Ink::kBold);
     if (first && !shown_right.empty()) {
-      out_ << std::string(width() - hanging - DisplayWidth(line) - DisplayWidth(shown_right), ' ') << Painted(shown_right, right_ink);
+      out_ << std::string(width() - hanging - DisplayWidth(line) - DisplayWidth(shown_right), ' ')
+           << Painted(shown_right, right_ink);
     }
     out_ << '\n';
     first = false;

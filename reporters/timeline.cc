@@ -53,7 +53,8 @@ std::vector<TimelineBlock> FoldTimeline(std::span<const trace::TimelineRow> rows
         times = found;
       }
     }
-    TimelineBlock block{times, {runs.begin() + static_cast<ptrdiff_t>(at), runs.begin() + static_cast<ptrdiff_t>(at + length)}};
+    TimelineBlock block{
+        times, {runs.begin() + static_cast<ptrdiff_t>(at), runs.begin() + static_cast<ptrdiff_t>(at + length)}};
     for (size_t i = length; i < length * times; ++i) {
       TimelineStep& step = block.steps[i % length];
       step.executions += runs[at + i].executions;

@@ -1,5 +1,6 @@
-// A detector: a read-only trace and its options in, findings out. Pure: the same trace and options give the same findings in the
-// same order. One file per rule, one line in detectors.def; help, `pgassay rules`, config keys and docs follow from RuleInfo.
+// A detector: a read-only trace and its options in, findings out. Pure: the same trace and options give the same
+// findings in the same order. One file per rule, one line in detectors.def; help, `pgassay rules`, config keys and docs
+// follow from RuleInfo.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +17,9 @@
 namespace pgassay::detectors {
 
 struct OptionInfo {
-  std::string_view name;      // config key: [rules.n-plus-one] min_children = 3
+  std::string_view name;  // config key: [rules.n-plus-one] min_children = 3
   double default_value;
-  std::string_view help;      // one line, with the unit
+  std::string_view help;  // one line, with the unit
 };
 
 struct RuleInfo {
@@ -29,32 +30,35 @@ struct RuleInfo {
   std::string_view problem;   // what is wrong with it, a paragraph
   std::string_view solution;  // what to do, a paragraph
   std::span<const OptionInfo> options;
-  Severity max_severity = Severity::kError;   // however costly
+  Severity max_severity = Severity::kError;  // however costly
 };
 
-// Values by option name; what is missing is the default. Every rule also has "enabled" (1 or 0), which RuleInfo does not list.
+// Values by option name; what is missing is the default. Every rule also has "enabled" (1 or 0), which RuleInfo does
+// not list.
 using Options = std::map<std::string, double, std::less<>>;
-double OptionValue(const RuleInfo& info, const Options& options, std::string_view name);  // REQUIRES: `name` is in info.options
-bool HasOption(const RuleInfo& info, std::string_view name);                              // "enabled" included
+double OptionValue(const RuleInfo& info, const Options& options,
+                   std::string_view name);                    // REQUIRES: `name` is in info.options
+bool HasOption(const RuleInfo& info, std::string_view name);  // "enabled" included
 
 // All that rules read, loaded once per report and shared by them.
 struct TraceView {
   trace::Totals totals;
-  std::vector<trace::StatementRow> statements;          // by id
-  std::vector<trace::ColumnRow> columns;                // by statement, position
-  std::vector<trace::TagRow> tags;                      // by statement
-  std::vector<lineage::Unit> units;                     // by id; joined_to already resolved to the root
+  std::vector<trace::StatementRow> statements;  // by id
+  std::vector<trace::ColumnRow> columns;        // by statement, position
+  std::vector<trace::TagRow> tags;              // by statement
+  std::vector<lineage::Unit> units;             // by id; joined_to already resolved to the root
   std::vector<lineage::UnitStatement> unit_statements;
   std::vector<lineage::Edge> edges;
   std::vector<lineage::Repeat> repeats;
-  const trace::StatementRow* Statement(int64_t statement_id) const;   // null if unknown
+  const trace::StatementRow* Statement(int64_t statement_id) const;  // null if unknown
   const lineage::Unit* Unit(int64_t unit_id) const;
   std::span<const trace::ColumnRow> Columns(int64_t statement_id) const;
 };
 Result<TraceView> LoadTraceView(const trace::Trace& trace);
-// Units that were joined become one: rows of `unit_statements`, `edges` and `repeats` move to the root, rows of equal key are added up, the
-// root carries the totals of all, and the others stay with joined_to = the root. Sorts every table by key. LoadTraceView has done it.
-// Edges of one key add up per parent execution (parent_no) first: children of one parent row set count together, others take the maximum.
+// Units that were joined become one: rows of `unit_statements`, `edges` and `repeats` move to the root, rows of equal
+// key are added up, the root carries the totals of all, and the others stay with joined_to = the root. Sorts every
+// table by key. LoadTraceView has done it. Edges of one key add up per parent execution (parent_no) first: children of
+// one parent row set count together, others take the maximum.
 void ResolveJoinedUnits(TraceView& view);
 
 using DetectFunction = std::vector<Finding> (*)(const TraceView& view, const Options& options);
@@ -71,11 +75,13 @@ const Detector* FindDetector(std::string_view rule_id);  // null if unknown
 using RuleOptions = std::map<std::string, Options, std::less<>>;
 // Of the statement and of the steps below it.
 uint64_t AllExecutions(const Finding& finding);
-// The estimated saving: database time that the fix takes away, and the round trips at `round_trip_ms` each. What findings are ranked by.
+// The estimated saving: database time that the fix takes away, and the round trips at `round_trip_ms` each. What
+// findings are ranked by.
 int64_t WastedNs(const Finding& finding, double round_trip_ms);
 inline constexpr double kDefaultRoundTripMs = 1.0;
 
-// error from 20 ms wasted per unit or 1 s in all, warning from 2 ms or 100 ms, else info; a hint is info, a likely finding at most a warning.
+// error from 20 ms wasted per unit or 1 s in all, warning from 2 ms or 100 ms, else info; a hint is info, a likely
+// finding at most a warning.
 Severity JudgeSeverity(const Finding& finding, Severity max_severity);
 
 // Findings of equal id become one: counts add up, scopes and sites are united, the rest is of the most costly of them.
@@ -83,7 +89,8 @@ void MergeFindings(std::vector<Finding>& findings);
 // Most costly first, then by id.
 void SortFindings(std::vector<Finding>& findings, double round_trip_ms);
 
-// Every enabled rule, severities judged; a finding that another one explains (repeats inside a proven N+1) is left out. Sorted: most costly first, then by id.
+// Every enabled rule, severities judged; a finding that another one explains (repeats inside a proven N+1) is left out.
+// Sorted: most costly first, then by id.
 std::vector<Finding> Detect(const TraceView& view, const RuleOptions& options);
 
 }  // namespace pgassay::detectors

@@ -1,6 +1,6 @@
-// Leaves out the findings that another one explains. A statement that repeats because its parent has rows is an N+1: neither a loop of unknown
-// origin nor a repeat. An N+1 that is only a hint explains loops, which claim no more, but no repeats, which are proven by themselves.
-// Pure.
+// Leaves out the findings that another one explains. A statement that repeats because its parent has rows is an N+1:
+// neither a loop of unknown origin nor a repeat. An N+1 that is only a hint explains loops, which claim no more, but no
+// repeats, which are proven by themselves. Pure.
 #pragma once
 
 #include <vector>

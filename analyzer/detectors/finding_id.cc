@@ -31,8 +31,8 @@ std::string Join(const std::set<std::string>& names) {
 
 FindingId EdgeId(std::string_view rule, std::string_view parent_relation, std::string_view parent_column,
                  std::string_view child_relation, std::string_view child_column, sql::Operation child_operation) {
-  return Make(fmt::format("{}/{} {} {}.{} <- {}.{}", rule, kFindingIdVersion, sql::OperationName(child_operation), child_relation,
-                          child_column, parent_relation, parent_column));
+  return Make(fmt::format("{}/{} {} {}.{} <- {}.{}", rule, kFindingIdVersion, sql::OperationName(child_operation),
+                          child_relation, child_column, parent_relation, parent_column));
 }
 
 FindingId SkeletonId(std::string_view rule, const trace::StatementRow& statement) {
@@ -43,7 +43,8 @@ FindingId SkeletonId(std::string_view rule, const trace::StatementRow& statement
   for (const sql::Comparison& comparison : facts.comparisons) {
     const int relation = comparison.column.relation;
     const bool known = relation >= 0 && static_cast<size_t>(relation) < facts.relations.size();
-    predicates.insert((known ? facts.relations[static_cast<size_t>(relation)].name : "") + "." + comparison.column.column);
+    predicates.insert((known ? facts.relations[static_cast<size_t>(relation)].name : "") + "." +
+                      comparison.column.column);
   }
   std::string text = fmt::format("{}/{} {} {}", rule, kFindingIdVersion, sql::OperationName(facts.operation),
                                  relations.empty() ? fmt::format("#{:016x}", statement.shape_hash) : Join(relations));

@@ -1,8 +1,9 @@
-// A finding's id: the same in every run, on every machine, for as long as the pattern is the same. It is made of the rule, the id version
-// and either the edge (parent relation.column, child relation.column, child operation) or, where no relation is proven, the
-// statement's skeleton: operation, relations and predicate columns. Never in it: select list, column order, aliases, list
-// lengths, schemas (tenants), database, scope, OIDs, counts. A chain's id is its outermost edge's.
-// Pure. The id is 12 hex digits of an unkeyed 64-bit hash of `text`: not for adversaries, only for people.
+// A finding's id: the same in every run, on every machine, for as long as the pattern is the same. It is made of the
+// rule, the id version and either the edge (parent relation.column, child relation.column, child operation) or, where
+// no relation is proven, the statement's skeleton: operation, relations and predicate columns. Never in it: select
+// list, column order, aliases, list lengths, schemas (tenants), database, scope, OIDs, counts. A chain's id is its
+// outermost edge's. Pure. The id is 12 hex digits of an unkeyed 64-bit hash of `text`: not for adversaries, only for
+// people.
 #pragma once
 
 #include <string>

@@ -23,8 +23,8 @@ std::vector<std::string> SitesOf(const TraceView& view, int64_t statement_id) {
 
 bool IsApplicationRead(const trace::StatementRow& statement) {
   const sql::Facts& facts = statement.facts;
-  return facts.operation == sql::Operation::kSelect && !statement.driver && !facts.catalog_only && !facts.relations.empty() &&
-         !facts.locking && !facts.writes;
+  return facts.operation == sql::Operation::kSelect && !statement.driver && !facts.catalog_only &&
+         !facts.relations.empty() && !facts.locking && !facts.writes;
 }
 
 bool IsJudged(const lineage::Unit& unit) { return !unit.schema_change; }
@@ -55,7 +55,8 @@ StatementText TextOf(const trace::StatementRow& statement) {
 
 sql::Orm SenderOf(const TraceView& view, const trace::StatementRow& statement) {
   std::vector<sql::Tag> tags;
-  for (const trace::TagRow& tag : std::ranges::equal_range(view.tags, statement.statement_id, {}, &trace::TagRow::statement_id)) {
+  for (const trace::TagRow& tag :
+       std::ranges::equal_range(view.tags, statement.statement_id, {}, &trace::TagRow::statement_id)) {
     tags.push_back({tag.key, tag.value});
   }
   return sql::GuessOrm(statement.sql, tags);

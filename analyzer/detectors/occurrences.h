@@ -1,5 +1,5 @@
-// What the rules share: which statements and units are judged at all, and what a finding adds up over the units it was seen in.
-// Pure. Borrows the TraceView.
+// What the rules share: which statements and units are judged at all, and what a finding adds up over the units it was
+// seen in. Pure. Borrows the TraceView.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace pgassay::detectors {
 
-// A read that the application meant: a SELECT on its own relations. Not the driver's (system catalogues), not a health check (SELECT 1: no
-// relation), not one that locks rows or writes.
+// A read that the application meant: a SELECT on its own relations. Not the driver's (system catalogues), not a health
+// check (SELECT 1: no relation), not one that locks rows or writes.
 bool IsApplicationRead(const trace::StatementRow& statement);
 // Migrations raise nothing.
 bool IsJudged(const lineage::Unit& unit);

@@ -4,7 +4,8 @@
 //   SELECT * FROM orders WHERE user_id = 4      they came from a cache, a file, a queue or the request
 //   SELECT * FROM orders WHERE user_id = 92
 //
-// Reads UnitStatement: executions whose value no earlier result column claims. Where one does, the rule n-plus-one judges.
+// Reads UnitStatement: executions whose value no earlier result column claims. Where one does, the rule n-plus-one
+// judges.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,21 +23,30 @@ namespace {
 constexpr std::array kOptions = {
     OptionInfo{"min_executions", 10, "executions in one unit of work from which a loop is reported"},
     OptionInfo{"min_distinct_share", 0.95, "share of them that must have a value of their own"},
-    OptionInfo{"max_gap_ms", 20, "between two executions, in units of work that only idle gaps tell apart; 5 x the median duration if longer"},
+    OptionInfo{
+        "max_gap_ms", 20,
+        "between two executions, in units of work that only idle gaps tell apart; 5 x the median duration if longer"},
 };
 
 constexpr RuleInfo kInfo = {
     .id = "query-in-loop",
     .name = "Loop",
     .summary = "one query per value, where the values came from is not on the wire",
-    .picture = "  for id in ids:                 SELECT … FROM orders WHERE user_id = $1\n"
-               "      load orders of id          SELECT … FROM orders WHERE user_id = $1\n"
-               "                                 SELECT … FROM orders WHERE user_id = $1",
-    .problem = "The same SELECT ran once for each of many values within one unit of work. Each execution pays a round trip, and the "
-               "server plans and looks up each value alone. Unlike an N+1, no earlier result held the values: they came from a cache, "
-               "a file, a message or the request itself, so the proof of a parent is missing and the finding is at most likely.",
-    .solution = "Collect the values first and fetch all rows in one query: column = ANY($1) with an array. Group the rows by that column "
-                "in the application. For very many values go in batches of about a thousand.",
+    .picture =
+        "  for id in ids:                 SELECT … FROM orders WHERE user_id = $1\n"
+        "      load orders of id          SELECT … FROM orders WHERE user_id = $1\n"
+        "                                 SELECT … FROM orders WHERE user_id = $1",
+    .problem =
+        "The same SELECT ran once for each of many values within one unit of work. Each execution pays a round trip, "
+        "and the "
+        "server plans and looks up each value alone. Unlike an N+1, no earlier result held the values: they came from "
+        "a cache, "
+        "a file, a message or the request itself, so the proof of a parent is missing and the finding is at most "
+        "likely.",
+    .solution =
+        "Collect the values first and fetch all rows in one query: column = ANY($1) with an array. Group the rows by "
+        "that column "
+        "in the application. For very many values go in batches of about a thousand.",
     .options = kOptions,
     .max_severity = Severity::kWarning,
 };
@@ -53,10 +63,12 @@ int LoopComparison(const sql::Facts& facts) {
 bool IsLoop(const lineage::UnitStatement& row, const lineage::Unit& unit, const Options& options) {
   const auto unclaimed = static_cast<double>(row.unclaimed);
   if (unclaimed < OptionValue(kInfo, options, "min_executions")) return false;
-  if (static_cast<double>(row.unclaimed_distinct) < OptionValue(kInfo, options, "min_distinct_share") * unclaimed) return false;
+  if (static_cast<double>(row.unclaimed_distinct) < OptionValue(kInfo, options, "min_distinct_share") * unclaimed)
+    return false;
   if (row.batches * 2 > row.calls || row.errors > 0) return false;  // already in batches; a retry
   if (!IsCutByTime(unit)) return true;
-  const auto limit_ns = std::max(OptionValue(kInfo, options, "max_gap_ms") * 1e6, 5.0 * static_cast<double>(row.median_ns));
+  const auto limit_ns =
+      std::max(OptionValue(kInfo, options, "max_gap_ms") * 1e6, 5.0 * static_cast<double>(row.median_ns));
   return static_cast<double>(row.gap_p90_ns) < limit_ns;
 }
 
@@ -71,7 +83,8 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
     finding.executions += row->unclaimed;
     distinct += row->unclaimed_distinct;
     most = std::max(most, row->unclaimed);
-    database_ns += static_cast<double>(row->database_ns) * static_cast<double>(row->unclaimed) / static_cast<double>(row->calls);
+    database_ns +=
+        static_cast<double>(row->database_ns) * static_cast<double>(row->unclaimed) / static_cast<double>(row->calls);
   }
   const int comparison = LoopComparison(statement.facts);
   const sql::ColumnRef& column = statement.facts.comparisons[static_cast<size_t>(comparison)].column;
@@ -82,19 +95,22 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
   finding.id = std::move(id.id);
   finding.id_text = std::move(id.text);
   finding.statement = TextOf(statement);
-  finding.relation = relation.empty() && !statement.facts.relations.empty() ? statement.facts.relations[0].name : relation;
+  finding.relation =
+      relation.empty() && !statement.facts.relations.empty() ? statement.facts.relations[0].name : relation;
   finding.database_ns = static_cast<int64_t>(database_ns);
   finding.round_trips_saved = finding.executions - rows.size();
   occurrences.Fill(finding, statement.statement_id);
   finding.confidence = Confidence::kLikely;
   finding.title = fmt::format("{}, one value at a time", name);
-  finding.summary = fmt::format("SELECT on {} ran {} times in {}, each time for another value of {} ({}). Fetch the rows in one query: "
-                                "{} = ANY($1).",
-                                RelationsText(statement.facts), Count(finding.executions), Counted(finding.units, "unit"), name,
-                                Duration(finding.database_ns), column.column);
+  finding.summary = fmt::format(
+      "SELECT on {} ran {} times in {}, each time for another value of {} ({}). Fetch the rows in one query: "
+      "{} = ANY($1).",
+      RelationsText(statement.facts), Count(finding.executions), Counted(finding.units, "unit"), name,
+      Duration(finding.database_ns), column.column);
   finding.evidence.push_back(
       {finding.units == 1
-           ? fmt::format("{} executions with {} different values of {}", Count(finding.executions), Count(distinct), name)
+           ? fmt::format("{} executions with {} different values of {}", Count(finding.executions), Count(distinct),
+                         name)
            : fmt::format("up to {} executions in one unit, nearly each with its own value of {}", Count(most), name),
        {{"executions", static_cast<double>(finding.executions)},
         {"distinct_values", static_cast<double>(distinct)},
@@ -111,11 +127,14 @@ std::vector<Finding> DetectQueryInLoop(const TraceView& view, const Options& opt
     const trace::StatementRow* statement = view.Statement(row.statement_id);
     const lineage::Unit* unit = view.Unit(row.unit_id);
     if (statement == nullptr || unit == nullptr || !IsJudged(*unit)) continue;
-    if (!IsApplicationRead(*statement) || LoopComparison(statement->facts) < 0 || !IsLoop(row, *unit, options)) continue;
+    if (!IsApplicationRead(*statement) || LoopComparison(statement->facts) < 0 || !IsLoop(row, *unit, options))
+      continue;
     loops[row.statement_id].push_back(&row);
   }
   std::vector<Finding> findings;
-  for (const auto& [statement_id, rows] : loops) findings.push_back(MakeFinding(*view.Statement(statement_id), rows, view));
+  findings.reserve(loops.size());
+  for (const auto& [statement_id, rows] : loops)
+    findings.push_back(MakeFinding(*view.Statement(statement_id), rows, view));
   return findings;
 }
 

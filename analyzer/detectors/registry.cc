@@ -80,7 +80,8 @@ int64_t WastedNs(const Finding& finding, double round_trip_ms) {
   int64_t wasted = finding.wasted_ns;
   if (wasted < 0) {
     const uint64_t executions = AllExecutions(finding);
-    const double share = executions == 0 ? 0.0 : static_cast<double>(finding.round_trips_saved) / static_cast<double>(executions);
+    const double share =
+        executions == 0 ? 0.0 : static_cast<double>(finding.round_trips_saved) / static_cast<double>(executions);
     wasted = static_cast<int64_t>(static_cast<double>(finding.database_ns) * std::min(share, 1.0));
   }
   return wasted + static_cast<int64_t>(static_cast<double>(finding.round_trips_saved) * round_trip_ms * 1e6);
@@ -93,7 +94,8 @@ Severity JudgeSeverity(const Finding& finding, Severity max_severity) {
   const int64_t per_unit = wasted / static_cast<int64_t>(std::max<uint64_t>(finding.units, 1));
   Severity severity = Severity::kInfo;
   if (per_unit >= 2 * kMs || wasted >= 100 * kMs) severity = Severity::kWarning;
-  if ((per_unit >= 20 * kMs || wasted >= 1000 * kMs) && finding.confidence == Confidence::kProven) severity = Severity::kError;
+  if ((per_unit >= 20 * kMs || wasted >= 1000 * kMs) && finding.confidence == Confidence::kProven)
+    severity = Severity::kError;
   return std::min(severity, max_severity);
 }
 
@@ -125,7 +127,8 @@ std::vector<Finding> Detect(const TraceView& view, const RuleOptions& options) {
   for (const Detector& detector : AllDetectors()) {
     const auto set = options.find(detector.info->id);
     const Options& rule_options = set == options.end() ? kDefaults : set->second;
-    if (const auto enabled = rule_options.find("enabled"); enabled != rule_options.end() && enabled->second == 0) continue;
+    if (const auto enabled = rule_options.find("enabled"); enabled != rule_options.end() && enabled->second == 0)
+      continue;
     std::ranges::move(detector.detect(view, rule_options), std::back_inserter(findings));
   }
   findings = LeaveOutExplained(std::move(findings));

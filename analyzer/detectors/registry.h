@@ -1,4 +1,5 @@
-// Declares every Detector of detectors.def. A rule's file includes this and defines its own: `constinit const Detector kMyRule{…}`.
+// Declares every Detector of detectors.def. A rule's file includes this and defines its own: `constinit const Detector
+// kMyRule{…}`.
 #pragma once
 
 #include "analyzer/detectors/detector.h"

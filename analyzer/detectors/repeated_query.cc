@@ -27,13 +27,18 @@ constexpr RuleInfo kInfo = {
     .id = "repeated-query",
     .name = "Repeat",
     .summary = "the same query, values and result several times in one unit of work",
-    .picture = "  SELECT … FROM settings WHERE key = $1   → 1 row\n"
-               "  SELECT … FROM settings WHERE key = $1   → the same row   nothing wrote\n"
-               "  SELECT … FROM settings WHERE key = $1   → the same row   to settings",
-    .problem = "The same SELECT ran several times in one unit of work with the same values and brought the same rows each time, and no "
-               "statement of the unit wrote to its tables in between. All but the first told the application nothing new.",
-    .solution = "Load it once and pass the result on, or keep it for the length of the request. Object-relational mappers have a place for "
-                "it: an identity map, a request cache, a cached property.",
+    .picture =
+        "  SELECT … FROM settings WHERE key = $1   → 1 row\n"
+        "  SELECT … FROM settings WHERE key = $1   → the same row   nothing wrote\n"
+        "  SELECT … FROM settings WHERE key = $1   → the same row   to settings",
+    .problem =
+        "The same SELECT ran several times in one unit of work with the same values and brought the same rows each "
+        "time, and no "
+        "statement of the unit wrote to its tables in between. All but the first told the application nothing new.",
+    .solution =
+        "Load it once and pass the result on, or keep it for the length of the request. Object-relational mappers have "
+        "a place for "
+        "it: an identity map, a request cache, a cached property.",
     .options = kOptions,
 };
 
@@ -46,10 +51,12 @@ bool IsLookUpByKey(const sql::Facts& facts) {
 }
 
 bool IsPolling(const lineage::Repeat& repeat, const Options& options) {
-  return repeat.regular_interval && static_cast<double>(repeat.gap_median_ns) > OptionValue(kInfo, options, "polling_ms") * 1e6;
+  return repeat.regular_interval &&
+         static_cast<double>(repeat.gap_median_ns) > OptionValue(kInfo, options, "polling_ms") * 1e6;
 }
 
-Finding MakeFinding(const trace::StatementRow& statement, const std::vector<const lineage::Repeat*>& repeats, const TraceView& view) {
+Finding MakeFinding(const trace::StatementRow& statement, const std::vector<const lineage::Repeat*>& repeats,
+                    const TraceView& view) {
   Finding finding;
   Occurrences occurrences(view);
   uint64_t most = 0, rows = 0;
@@ -64,7 +71,8 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
     finding.wasted_bytes += repeat->bytes;
     rows += repeat->rows;
     repeat_ns += repeat->repeat_ns;
-    database_ns += static_cast<double>(repeat->repeat_ns) * static_cast<double>(repeat->executions) / static_cast<double>(again);
+    database_ns +=
+        static_cast<double>(repeat->repeat_ns) * static_cast<double>(repeat->executions) / static_cast<double>(again);
     most = std::max(most, repeat->executions);
     const lineage::Unit* unit = view.Unit(repeat->unit_id);
     bounded = bounded || (!IsCutByTime(*unit) && unit->kind != lineage::UnitKind::kPool && !unit->shared_connection);
@@ -81,11 +89,12 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
   finding.confidence = bounded ? Confidence::kProven : Confidence::kLikely;
   const std::string relations = RelationsText(statement.facts);
   finding.title = fmt::format("{}, the same rows up to {} times", relations, Count(most));
-  finding.summary = fmt::format("The same SELECT on {} with the same values ran {} times in {} and brought the same rows each time ({}). "
-                                "Load it once.",
-                                relations, Count(finding.executions), Counted(finding.units, "unit"), Duration(finding.database_ns));
-  finding.evidence.push_back({fmt::format("the same values and the same {} up to {} times in one unit", rows == 0 ? "empty result" : "rows",
-                                          Count(most)),
+  finding.summary = fmt::format(
+      "The same SELECT on {} with the same values ran {} times in {} and brought the same rows each time ({}). "
+      "Load it once.",
+      relations, Count(finding.executions), Counted(finding.units, "unit"), Duration(finding.database_ns));
+  finding.evidence.push_back({fmt::format("the same values and the same {} up to {} times in one unit",
+                                          rows == 0 ? "empty result" : "rows", Count(most)),
                               {{"executions", static_cast<double>(finding.executions)},
                                {"repeats", static_cast<double>(finding.round_trips_saved)},
                                {"value_sets", static_cast<double>(repeats.size())},
@@ -93,7 +102,8 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
   finding.evidence.push_back({fmt::format("nothing in the unit wrote to {} in between", relations), {}});
   finding.fix.advice = "Load it once per unit of work and pass the result on.";
   const sql::Orm sender = SenderOf(view, statement);
-  if (sender != sql::Orm::kSqlAlchemy || IsLookUpByKey(statement.facts)) {  // an identity map answers for primary keys alone
+  if (sender != sql::Orm::kSqlAlchemy ||
+      IsLookUpByKey(statement.facts)) {  // an identity map answers for primary keys alone
     AddIdiom(finding.fix, sender, FixFamily::kDeduplicate, {"", finding.relation, ""});
   }
   return finding;
@@ -110,12 +120,15 @@ std::vector<Finding> DetectRepeatedQuery(const TraceView& view, const Options& o
     const lineage::Unit* unit = view.Unit(repeat.unit_id);
     if (statement == nullptr || unit == nullptr || !IsJudged(*unit)) continue;
     if (!IsApplicationRead(*statement) || !MayRepeat(*statement)) continue;
-    if (repeat.executions < 2 || static_cast<double>(repeat.executions) < OptionValue(kInfo, options, "min_executions")) continue;
+    if (repeat.executions < 2 || static_cast<double>(repeat.executions) < OptionValue(kInfo, options, "min_executions"))
+      continue;
     if (IsPolling(repeat, options) || failed.contains({repeat.unit_id, repeat.statement_id})) continue;
     repeats[repeat.statement_id].push_back(&repeat);
   }
   std::vector<Finding> findings;
-  for (const auto& [statement_id, rows] : repeats) findings.push_back(MakeFinding(*view.Statement(statement_id), rows, view));
+  findings.reserve(repeats.size());
+  for (const auto& [statement_id, rows] : repeats)
+    findings.push_back(MakeFinding(*view.Statement(statement_id), rows, view));
   return findings;
 }
 

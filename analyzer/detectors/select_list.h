@@ -1,5 +1,5 @@
-// The items of a statement's outermost select list, as places in its (redacted) text. Knows quotes and parentheses, not the grammar:
-// what it cannot follow has no list. Views borrow from `sql`. Pure.
+// The items of a statement's outermost select list, as places in its (redacted) text. Knows quotes and parentheses, not
+// the grammar: what it cannot follow has no list. Views borrow from `sql`. Pure.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,8 @@
 namespace pgassay::detectors {
 
 struct SelectList {
-  size_t begin = 0, end = 0;             // in the text: after SELECT (and DISTINCT), before FROM or the end
-  std::vector<std::string_view> items;   // trimmed
+  size_t begin = 0, end = 0;            // in the text: after SELECT (and DISTINCT), before FROM or the end
+  std::vector<std::string_view> items;  // trimmed
 };
 
 std::optional<SelectList> FindSelectList(std::string_view sql);

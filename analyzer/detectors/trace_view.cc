@@ -13,9 +13,12 @@ using lineage::Edge;
 using lineage::UnitStatement;
 
 auto KeyOf(const UnitStatement& row) { return std::tuple(row.unit_id, row.statement_id); }
-auto KeyOf(const lineage::Repeat& row) { return std::tuple(row.unit_id, row.statement_id, row.parameters_hash, row.first_no); }
+auto KeyOf(const lineage::Repeat& row) {
+  return std::tuple(row.unit_id, row.statement_id, row.parameters_hash, row.first_no);
+}
 auto KeyOf(const Edge& row) {
-  return std::tuple(row.unit_id, row.parent_statement_id, row.parent_position, row.child_statement_id, row.child_comparison);
+  return std::tuple(row.unit_id, row.parent_statement_id, row.parent_position, row.child_statement_id,
+                    row.child_comparison);
 }
 
 template <class Row>
@@ -47,7 +50,8 @@ void Add(Edge& to, const Edge& row, bool same_parent) {
   const auto per_parent = [&](uint64_t& a, uint64_t b) { a = same_parent ? a + b : std::max(a, b); };
   const auto of_parents = [&](uint64_t& a, uint64_t b) { a = same_parent ? std::max(a, b) : a + b; };
   const auto weight = static_cast<double>(to.order_values), weight_row = static_cast<double>(row.order_values);
-  if (weight + weight_row > 0) to.order_tau = (to.order_tau * weight + row.order_tau * weight_row) / (weight + weight_row);
+  if (weight + weight_row > 0)
+    to.order_tau = (to.order_tau * weight + row.order_tau * weight_row) / (weight + weight_row);
   to.order_values += row.order_values;
   to.order_log10_p = std::max(to.order_log10_p, row.order_log10_p);
   to.both_ascending = to.both_ascending && row.both_ascending;
@@ -184,7 +188,8 @@ void ResolveJoinedUnits(TraceView& view) {
   for (Edge& edge : view.edges) {
     if (!composed.contains(edge.unit_id)) continue;
     edge.child_executions = std::max(edge.child_executions, calls(edge.unit_id, edge.child_statement_id));
-    edge.parent_executions_total = std::max(edge.parent_executions_total, calls(edge.unit_id, edge.parent_statement_id));
+    edge.parent_executions_total =
+        std::max(edge.parent_executions_total, calls(edge.unit_id, edge.parent_statement_id));
   }
 }
 

@@ -4,9 +4,9 @@
 //          │   │        └ 93 % of it: never compared, sorted or joined by, and no later query was fed from it
 //          └───┴ what the queries around it used
 //
-// Tier B: one heavy column of a select that takes all columns of its table. Tier D: a star over many columns, information only.
-// Whether the application reads a column cannot be seen from here, so this says what it costs, never "unused". A view looks like a table from
-// here and is judged as one.
+// Tier B: one heavy column of a select that takes all columns of its table. Tier D: a star over many columns,
+// information only. Whether the application reads a column cannot be seen from here, so this says what it costs, never
+// "unused". A view looks like a table from here and is judged as one.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -35,28 +35,38 @@ constexpr RuleInfo kInfo = {
     .id = "wide-select",
     .name = "Wide",
     .summary = "a column that no query needed makes up most of a result",
-    .picture = "  SELECT id, name, …, description FROM products      41 MB\n"
-               "                      └ 93 % of the bytes, needed by no predicate,\n"
-               "                        sort, join or later query",
-    .problem = "The statement takes every column of its table, and one of them makes up most of the bytes of the result. The server reads it "
-               "(often from TOAST), sends it and the client decodes it in every row. Nothing compared, sorted or joined by it, and no later "
-               "query was fed from it. Whether the application reads it cannot be seen on the wire: the finding says what it costs.",
-    .solution = "If the page does not show the column, leave it out of the select list and load it where it is shown: name the columns, or mark "
-                "this one as deferred in the mapper.",
+    .picture =
+        "  SELECT id, name, …, description FROM products      41 MB\n"
+        "                      └ 93 % of the bytes, needed by no predicate,\n"
+        "                        sort, join or later query",
+    .problem =
+        "The statement takes every column of its table, and one of them makes up most of the bytes of the result. The "
+        "server reads it "
+        "(often from TOAST), sends it and the client decodes it in every row. Nothing compared, sorted or joined by "
+        "it, and no later "
+        "query was fed from it. Whether the application reads it cannot be seen on the wire: the finding says what it "
+        "costs.",
+    .solution =
+        "If the page does not show the column, leave it out of the select list and load it where it is shown: name the "
+        "columns, or mark "
+        "this one as deferred in the mapper.",
     .options = kOptions,
     .max_severity = Severity::kWarning,
 };
 
 using ColumnNames = std::set<std::string>;
 
-const std::string& NameOf(const trace::ColumnRow& row) { return row.column.column.empty() ? row.name : row.column.column; }
+const std::string& NameOf(const trace::ColumnRow& row) {
+  return row.column.column.empty() ? row.name : row.column.column;
+}
 
 double AverageWidth(const trace::ColumnRow& row) {
   const uint64_t values = row.cells - std::min(row.cells, row.nulls);
   return values == 0 ? 0 : static_cast<double>(row.bytes) / static_cast<double>(values);
 }
 
-// What is known of the tables from every result of the trace: without a catalogue, a table's columns are all that any result showed.
+// What is known of the tables from every result of the trace: without a catalogue, a table's columns are all that any
+// result showed.
 class Tables {
  public:
   explicit Tables(const TraceView& view) {
@@ -77,14 +87,15 @@ class Tables {
 bool HasStarOver(const sql::Facts& facts, const std::string& relation) {
   return std::ranges::any_of(facts.outputs, [&](const sql::Output& output) {
     return output.kind == sql::Output::Kind::kStar &&
-           (output.column.relation < 0 || facts.relations[static_cast<size_t>(output.column.relation)].name == relation);
+           (output.column.relation < 0 ||
+            facts.relations[static_cast<size_t>(output.column.relation)].name == relation);
   });
 }
 
-// An all-columns shape: a star, or every column of the table that the trace has seen and hardly a hole in their attribute numbers
-// (dropped columns leave some).
-bool TakesAllColumns(const trace::StatementRow& statement, std::span<const trace::ColumnRow> columns, const std::string& relation,
-                     const Tables& tables) {
+// An all-columns shape: a star, or every column of the table that the trace has seen and hardly a hole in their
+// attribute numbers (dropped columns leave some).
+bool TakesAllColumns(const trace::StatementRow& statement, std::span<const trace::ColumnRow> columns,
+                     const std::string& relation, const Tables& tables) {
   if (HasStarOver(statement.facts, relation)) return true;
   ColumnNames taken;
   int16_t last = 0;
@@ -93,12 +104,14 @@ bool TakesAllColumns(const trace::StatementRow& statement, std::span<const trace
     taken.insert(NameOf(row));
     last = std::max(last, row.column.attnum);
   }
-  return taken.size() >= tables.ColumnCount(relation) && static_cast<double>(taken.size()) >= 0.8 * static_cast<double>(last);
+  return taken.size() >= tables.ColumnCount(relation) &&
+         static_cast<double>(taken.size()) >= 0.8 * static_cast<double>(last);
 }
 
-// Positions of result columns that something needed: keys, what the statement compares, joins, groups or sorts by, and what fed later
-// queries (`claimed`).
-std::set<int> NeededPositions(const trace::StatementRow& statement, std::span<const trace::ColumnRow> columns, std::set<int> claimed) {
+// Positions of result columns that something needed: keys, what the statement compares, joins, groups or sorts by, and
+// what fed later queries (`claimed`).
+std::set<int> NeededPositions(const trace::StatementRow& statement, std::span<const trace::ColumnRow> columns,
+                              std::set<int> claimed) {
   const sql::Facts& facts = statement.facts;
   ColumnNames named;
   for (const sql::Comparison& comparison : facts.comparisons) named.insert(comparison.column.column);
@@ -125,14 +138,15 @@ std::set<std::pair<int64_t, std::string>> WrittenRelations(const TraceView& view
 }
 
 bool IsSingleRowLookUp(const trace::StatementRow& statement, const lineage::UnitStatement& row) {
-  return row.rows <= row.calls && std::ranges::any_of(statement.facts.comparisons, [](const sql::Comparison& comparison) {
+  return row.rows <= row.calls &&
+         std::ranges::any_of(statement.facts.comparisons, [](const sql::Comparison& comparison) {
            return comparison.conjunct && comparison.comparator == sql::Comparator::kEqual;
          });
 }
 
 // The select list without `left_out`, "" where the text's list cannot be told item by item.
-std::string NarrowedSql(const trace::StatementRow& statement, std::span<const trace::ColumnRow> columns, const std::string& relation,
-                        const ColumnNames& left_out) {
+std::string NarrowedSql(const trace::StatementRow& statement, std::span<const trace::ColumnRow> columns,
+                        const std::string& relation, const ColumnNames& left_out) {
   const auto list = FindSelectList(statement.sql);
   if (!list) return "";
   const sql::Facts& facts = statement.facts;
@@ -187,9 +201,10 @@ class WideSelect {
     return found == claimed_.end() ? std::set<int>{} : found->second;
   }
 
-  // What leaving out `share` of the result's bytes would save, over the units where it saves enough. Time by the share of bytes: a guess, and
-  // one of the two thresholds only.
-  Effect EffectOf(const trace::StatementRow& statement, const std::string& relation, double share, Occurrences& occurrences) const {
+  // What leaving out `share` of the result's bytes would save, over the units where it saves enough. Time by the share
+  // of bytes: a guess, and one of the two thresholds only.
+  Effect EffectOf(const trace::StatementRow& statement, const std::string& relation, double share,
+                  Occurrences& occurrences) const {
     Effect effect;
     const auto uses = uses_.find(statement.statement_id);
     if (uses == uses_.end()) return effect;
@@ -235,19 +250,22 @@ class WideSelect {
       left_out_bytes += row.bytes;
     }
     Occurrences occurrences(view_);
-    const Effect effect = EffectOf(statement, relation, static_cast<double>(left_out_bytes) / static_cast<double>(total), occurrences);
+    const Effect effect =
+        EffectOf(statement, relation, static_cast<double>(left_out_bytes) / static_cast<double>(total), occurrences);
     if (occurrences.units() == 0) return std::nullopt;
 
     const std::string name = relation + "." + NameOf(*heaviest);
     Finding finding = Common(statement, relation, effect, occurrences);
     finding.confidence = Confidence::kLikely;
     finding.title = fmt::format("{} is {} of {}", name, Percent(share), Bytes(effect.result_bytes));
-    finding.summary = fmt::format("{} makes up {} of the {} that SELECT on {} brought in {}, and no query needed it. Leave it out where it is not "
-                                  "shown.",
-                                  name, Percent(share), Bytes(effect.result_bytes), RelationsText(statement.facts),
-                                  Counted(effect.executions, "execution"));
-    finding.evidence.push_back({fmt::format("{} on average, {} of each result", Bytes(static_cast<uint64_t>(AverageWidth(*heaviest))),
-                                            Percent(share)),
+    finding.summary = fmt::format(
+        "{} makes up {} of the {} that SELECT on {} brought in {}, and no query needed it. Leave it out where it is "
+        "not "
+        "shown.",
+        name, Percent(share), Bytes(effect.result_bytes), RelationsText(statement.facts),
+        Counted(effect.executions, "execution"));
+    finding.evidence.push_back({fmt::format("{} on average, {} of each result",
+                                            Bytes(static_cast<uint64_t>(AverageWidth(*heaviest))), Percent(share)),
                                 {{"share", share}, {"average_bytes", AverageWidth(*heaviest)}}});
     finding.evidence.push_back({"no predicate, sort or join used it, and no later query was fed from it", {}});
     if (left_out.size() > 1) {
@@ -265,7 +283,8 @@ class WideSelect {
 
   std::optional<Finding> WideStar(const trace::StatementRow& statement) const {
     const auto columns = view_.Columns(statement.statement_id);
-    if (!statement.facts.has_star || static_cast<double>(columns.size()) < Option("min_star_columns")) return std::nullopt;
+    if (!statement.facts.has_star || static_cast<double>(columns.size()) < Option("min_star_columns"))
+      return std::nullopt;
     const std::set<int> needed = NeededPositions(statement, columns, Claimed(statement));
     uint64_t total = 0, not_needed = 0;
     for (const trace::ColumnRow& row : columns) {
@@ -284,9 +303,10 @@ class WideSelect {
     finding.summary = fmt::format("SELECT * on {} brought {} columns and {} in {}. Name the columns that are shown.",
                                   RelationsText(statement.facts), columns.size(), Bytes(effect.result_bytes),
                                   Counted(effect.executions, "execution"));
-    finding.evidence.push_back({fmt::format("{} columns, of which {} were compared, joined, sorted by or fed a later query", columns.size(),
-                                            needed.size()),
-                                {{"columns", static_cast<double>(columns.size())}, {"needed_columns", static_cast<double>(needed.size())}}});
+    finding.evidence.push_back(
+        {fmt::format("{} columns, of which {} were compared, joined, sorted by or fed a later query", columns.size(),
+                     needed.size()),
+         {{"columns", static_cast<double>(columns.size())}, {"needed_columns", static_cast<double>(needed.size())}}});
     finding.fix.advice = "Name the columns that are shown.";
     return finding;
   }
@@ -308,7 +328,8 @@ class WideSelect {
     return finding;
   }
 
-  static constexpr double kMostNsPerByte = 50;  // reading, sending and decoding: measured 4 to 6; a slow scan is not the column's doing
+  static constexpr double kMostNsPerByte =
+      50;  // reading, sending and decoding: measured 4 to 6; a slow scan is not the column's doing
 
   const TraceView& view_;
   const Options& options_;
@@ -318,7 +339,9 @@ class WideSelect {
   std::map<int64_t, std::set<int>> claimed_;
 };
 
-std::vector<Finding> DetectWideSelect(const TraceView& view, const Options& options) { return WideSelect(view, options).Detect(); }
+std::vector<Finding> DetectWideSelect(const TraceView& view, const Options& options) {
+  return WideSelect(view, options).Detect();
+}
 
 }  // namespace
 

@@ -49,7 +49,8 @@ TEST(ReporterCases, TerminalReportIsPlainAsciiWhereTheTerminalIs) {
   for (const fs::path& folder : Cases()) {
     const std::string text = Written("terminal", tests::ReadReport(folder), {});
     EXPECT_LE(Widest(text), 80U) << folder;
-    EXPECT_TRUE(std::ranges::all_of(text, [](unsigned char c) { return c == '\n' || (c >= 0x20 && c < 0x7F); })) << folder;
+    EXPECT_TRUE(std::ranges::all_of(text, [](unsigned char c) { return c == '\n' || (c >= 0x20 && c < 0x7F); }))
+        << folder;
     tests::ExpectGolden(folder / "terminal.ascii.txt", text);
   }
 }
@@ -58,7 +59,9 @@ TEST(ReporterCases, NoWidthIsExceededAndColourChangesNoWord) {
   for (const fs::path& folder : Cases()) {
     const Report report = tests::ReadReport(folder);
     for (const int width : {40, 60, 100, 160}) {
-      EXPECT_LE(Widest(Written("terminal", report, {.unicode = true, .width = width, .all = true})), static_cast<size_t>(width)) << folder;
+      EXPECT_LE(Widest(Written("terminal", report, {.unicode = true, .width = width, .all = true})),
+                static_cast<size_t>(width))
+          << folder;
     }
     std::string colored = Written("terminal", report, {.color = true, .unicode = true});
     for (size_t at = colored.find('\x1b'); at != std::string::npos; at = colored.find('\x1b')) {
@@ -115,8 +118,10 @@ TEST(ReporterCases, NoControlCharacterReachesTheTerminal) {
     WriteStatements(report, "time", 0, {.unicode = true}, out);
     if (!report.findings.empty()) WriteFinding(report, report.findings.front(), {}, {.unicode = true}, out);
     const std::string text = Written("terminal", report, {.unicode = true}) + out.str();
-    EXPECT_TRUE(std::ranges::all_of(text, [](unsigned char c) { return c == '\n' || (c >= 0x20 && c != 0x7F); })) << folder;
-    for (const std::string_view bidi : {"\u202e", "\u2066", "\u200f", "\u061c", "\u0085"}) EXPECT_EQ(text.find(bidi), std::string::npos);
+    EXPECT_TRUE(std::ranges::all_of(text, [](unsigned char c) { return c == '\n' || (c >= 0x20 && c != 0x7F); }))
+        << folder;
+    for (const std::string_view bidi : {"\u202e", "\u2066", "\u200f", "\u061c", "\u0085"})
+      EXPECT_EQ(text.find(bidi), std::string::npos);
   }
 }
 

@@ -27,9 +27,13 @@ inline Finding FindingOf(const Json& json) {
   finding.id = json.value("id", "000000000000");
   finding.id_text = json.value("id_text", "");
   const std::string confidence = json.value("confidence", "proven");
-  finding.confidence = confidence == "proven" ? Confidence::kProven : confidence == "likely" ? Confidence::kLikely : Confidence::kHint;
+  finding.confidence = confidence == "proven"   ? Confidence::kProven
+                       : confidence == "likely" ? Confidence::kLikely
+                                                : Confidence::kHint;
   const std::string severity = json.value("severity", "warning");
-  finding.severity = severity == "error" ? Severity::kError : severity == "warning" ? Severity::kWarning : Severity::kInfo;
+  finding.severity = severity == "error"     ? Severity::kError
+                     : severity == "warning" ? Severity::kWarning
+                                             : Severity::kInfo;
   finding.title = json.value("title", "");
   finding.relation = json.value("relation", "");
   finding.summary = json.value("summary", "");
@@ -39,7 +43,8 @@ inline Finding FindingOf(const Json& json) {
     finding.parent = FindingParent{TextOf(parent), parent.value("column", ""), parent.value("rows", uint64_t{0})};
   }
   for (const Json& step : json.value("steps", Json::array())) {
-    finding.steps.push_back({TextOf(step), step.value("edge", ""), step.value("executions", uint64_t{0}), Ns(step, "database_ms")});
+    finding.steps.push_back(
+        {TextOf(step), step.value("edge", ""), step.value("executions", uint64_t{0}), Ns(step, "database_ms")});
   }
   finding.executions = json.value("executions", uint64_t{0});
   finding.units = json.value("units", uint64_t{1});
@@ -73,7 +78,8 @@ inline trace::StatementRow StatementOf(const Json& json) {
   row.fingerprint = json.value("fingerprint", "");
   row.facts.parsed = true;
   row.facts.operation = sql::Operation::kSelect;
-  for (const std::string& name : json.value("relations", std::vector<std::string>{})) row.facts.relations.push_back({"", name, ""});
+  for (const std::string& name : json.value("relations", std::vector<std::string>{}))
+    row.facts.relations.push_back({"", name, ""});
   row.calls = json.value("calls", uint64_t{0});
   row.errors = json.value("errors", uint64_t{0});
   row.rows = json.value("rows", uint64_t{0});
@@ -109,10 +115,16 @@ inline Report ReportOf(const Json& json) {
   totals.complete = t.value("complete", true);
   totals.file_bytes = count("file_bytes");
   for (const Json& finding : json.value("findings", Json::array())) report.findings.push_back(FindingOf(finding));
-  for (const Json& statement : json.value("statements", Json::array())) report.statements.push_back(StatementOf(statement));
+  for (const Json& statement : json.value("statements", Json::array()))
+    report.statements.push_back(StatementOf(statement));
   for (const Json& column : json.value("columns", Json::array())) {
-    trace::ColumnRow row{column.at("statement").get<int64_t>(), column.at("position").get<int>(), column.value("name", ""), {},
-                         column.value("cells", uint64_t{0}), column.value("nulls", uint64_t{0}), column.value("bytes", uint64_t{0})};
+    trace::ColumnRow row{column.at("statement").get<int64_t>(),
+                         column.at("position").get<int>(),
+                         column.value("name", ""),
+                         {},
+                         column.value("cells", uint64_t{0}),
+                         column.value("nulls", uint64_t{0}),
+                         column.value("bytes", uint64_t{0})};
     row.column.relation = column.value("relation", "");
     row.column.column = row.name;
     report.columns.push_back(std::move(row));
@@ -121,7 +133,9 @@ inline Report ReportOf(const Json& json) {
   return report;
 }
 
-inline Report ReadReport(const std::filesystem::path& folder) { return ReportOf(Json::parse(ReadFile(folder / "report.json"))); }
+inline Report ReadReport(const std::filesystem::path& folder) {
+  return ReportOf(Json::parse(ReadFile(folder / "report.json")));
+}
 
 inline std::vector<trace::TimelineRow> ReadTimeline(const std::filesystem::path& folder) {
   std::vector<trace::TimelineRow> rows;

@@ -12,7 +12,8 @@ namespace {
 using testing::ElementsAre;
 
 TEST(EscapeForTerminal, LeavesPlainAndForeignTextAlone) {
-  for (const std::string_view text : {"", "SELECT 1", "naïve\tcafé\n", "日本語", "a\U0001F600b", "\u00a0"}) EXPECT_EQ(EscapeForTerminal(text), text);
+  for (const std::string_view text : {"", "SELECT 1", "naïve\tcafé\n", "日本語", "a\U0001F600b", "\u00a0"})
+    EXPECT_EQ(EscapeForTerminal(text), text);
 }
 
 TEST(EscapeForTerminal, ShowsEveryControlCharacter) {
@@ -25,10 +26,10 @@ TEST(EscapeForTerminal, ShowsEveryControlCharacter) {
 
 TEST(EscapeForTerminal, ShowsBytesThatAreNoUtf8) {
   EXPECT_EQ(EscapeForTerminal("\xff"), "\\xff");
-  EXPECT_EQ(EscapeForTerminal("a\xc3"), "a\\xc3");                       // cut
-  EXPECT_EQ(EscapeForTerminal("\xc0\x9b"), "\\xc0\\x9b");                // overlong ESC
-  EXPECT_EQ(EscapeForTerminal("\xe0\x80\x9b"), "\\xe0\\x80\\x9b");       // overlong
-  EXPECT_EQ(EscapeForTerminal("\xed\xa0\x80"), "\\xed\\xa0\\x80");       // surrogate
+  EXPECT_EQ(EscapeForTerminal("a\xc3"), "a\\xc3");                           // cut
+  EXPECT_EQ(EscapeForTerminal("\xc0\x9b"), "\\xc0\\x9b");                    // overlong ESC
+  EXPECT_EQ(EscapeForTerminal("\xe0\x80\x9b"), "\\xe0\\x80\\x9b");           // overlong
+  EXPECT_EQ(EscapeForTerminal("\xed\xa0\x80"), "\\xed\\xa0\\x80");           // surrogate
   EXPECT_EQ(EscapeForTerminal("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");  // beyond U+10FFFF
 }
 
@@ -48,7 +49,8 @@ TEST(EscapeForTerminal, IsSafeAndIdempotentOnAnyBytes) {
 TEST(ShortenSql, LeavesWhatFitsAlone) { EXPECT_EQ(ShortenSql("SELECT a, b FROM t", 18), "SELECT a, b FROM t"); }
 
 TEST(ShortenSql, CutsTheSelectListAndNothingElse) {
-  const std::string_view sql = "SELECT orders.id, orders.total, orders.status, orders.note FROM orders WHERE orders.user_id = $1";
+  const std::string_view sql =
+      "SELECT orders.id, orders.total, orders.status, orders.note FROM orders WHERE orders.user_id = $1";
   EXPECT_EQ(ShortenSql(sql, 70), "SELECT orders.id, … FROM orders WHERE orders.user_id = $1");
   EXPECT_EQ(ShortenSql(sql, 80), "SELECT orders.id, orders.total, … FROM orders WHERE orders.user_id = $1");
   EXPECT_EQ(ShortenSql(sql, 10), "SELECT … FROM orders WHERE orders.user_id = $1");
@@ -56,9 +58,12 @@ TEST(ShortenSql, CutsTheSelectListAndNothingElse) {
 
 TEST(ShortenSql, NeverTouchesThePredicate) {
   const std::string tail = " FROM a JOIN b ON a.id = b.a_id WHERE a.x = $1 AND b.y IN ($2, …) ORDER BY a.z";
-  const std::string sql = "SELECT DISTINCT a.one, a.two, coalesce(b.three, $3), (SELECT x, y FROM q WHERE z = $4)" + tail;
+  const std::string sql =
+      "SELECT DISTINCT a.one, a.two, coalesce(b.three, $3), (SELECT x, y FROM q WHERE z = $4)" + tail;
   for (size_t width = 0; width < 200; ++width) EXPECT_TRUE(ShortenSql(sql, width).ends_with(tail)) << width;
-  for (const std::string_view other : {"UPDATE t SET a = $1, b = $2 WHERE c = $3", "SELECT \"open FROM t", "", "COMMIT"}) EXPECT_EQ(ShortenSql(other, 3), other);
+  for (const std::string_view other :
+       {"UPDATE t SET a = $1, b = $2 WHERE c = $3", "SELECT \"open FROM t", "", "COMMIT"})
+    EXPECT_EQ(ShortenSql(other, 3), other);
 }
 
 TEST(Wrap, BreaksAtSpacesAndHangs) {
@@ -78,7 +83,8 @@ TEST(Wrap, CutsWordsLongerThanALineWhereTheyReadBest) {
 
 TEST(Wrap, NeverExceedsTheWidthAndLosesNothing) {
   std::mt19937 random(3);
-  const std::vector<std::string> pieces = {"a", " ", "  ", "12", "·", "é", "漢字", "word", "longer.than(most)", "\n", "→", "1 284 "};
+  const std::vector<std::string> pieces = {"a",  " ", "  ",    "12", "·", "é", "漢字", "word", "longer.than(most)",
+                                           "\n", "→", "1 284 "};
   for (int round = 0; round < 3000; ++round) {
     std::string text;
     for (size_t i = random() % 20; i > 0; --i) text += pieces[random() % pieces.size()];
@@ -127,8 +133,10 @@ TEST(RulePages, ExplainEveryRule) {
     EXPECT_NE(list.str().find(detector.info->id), std::string::npos);
     std::ostringstream page;
     WriteRule(*detector.info, {.unicode = true}, page);
-    for (const std::string_view part : {"Problem", "Solution", "enabled = 1"}) EXPECT_NE(page.str().find(part), std::string::npos) << detector.info->id;
-    for (const detectors::OptionInfo& option : detector.info->options) EXPECT_NE(page.str().find(option.name), std::string::npos);
+    for (const std::string_view part : {"Problem", "Solution", "enabled = 1"})
+      EXPECT_NE(page.str().find(part), std::string::npos) << detector.info->id;
+    for (const detectors::OptionInfo& option : detector.info->options)
+      EXPECT_NE(page.str().find(option.name), std::string::npos);
     std::istringstream lines(page.str());
     for (std::string line; std::getline(lines, line);) EXPECT_LE(DisplayWidth(line), 80U) << line;
   }

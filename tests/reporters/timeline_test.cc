@@ -31,7 +31,8 @@ std::string Text(std::string_view letters) {
   for (const TimelineBlock& block : Folded(letters)) {
     text += text.empty() ? "" : " ";
     if (block.times > 1) text += std::to_string(block.times) + "(";
-    for (const TimelineStep& step : block.steps) text += static_cast<char>(step.statement_id) + std::to_string(step.executions);
+    for (const TimelineStep& step : block.steps)
+      text += static_cast<char>(step.statement_id) + std::to_string(step.executions);
     if (block.times > 1) text += ")";
   }
   return text;

@@ -1,4 +1,5 @@
-// tests/detectors/<rule>/: every flags_*.json must raise findings of that rule, as its .golden file lists them; every ignores_*.json none.
+// tests/detectors/<rule>/: every flags_*.json must raise findings of that rule, as its .golden file lists them; every
+// ignores_*.json none.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -14,7 +15,8 @@ std::vector<fs::path> CaseFiles() {
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator("tests/detectors")) {
     const std::string name = entry.path().filename().string();
-    if (entry.path().extension() == ".json" && (name.starts_with("flags_") || name.starts_with("ignores_"))) files.push_back(entry.path());
+    if (entry.path().extension() == ".json" && (name.starts_with("flags_") || name.starts_with("ignores_")))
+      files.push_back(entry.path());
   }
   std::ranges::sort(files);
   return files;
@@ -27,15 +29,17 @@ std::string Dump(const std::vector<Finding>& findings) {
   for (const Finding& finding : findings) {
     const Detector* detector = FindDetector(finding.rule);
     text += fmt::format("{}  {} {}  {}\n{}\n", finding.title, kConfidence[static_cast<size_t>(finding.confidence)],
-                        kSeverity[static_cast<size_t>(JudgeSeverity(finding, detector->info->max_severity))], finding.id, finding.id_text);
+                        kSeverity[static_cast<size_t>(JudgeSeverity(finding, detector->info->max_severity))],
+                        finding.id, finding.id_text);
     text += fmt::format("  {}\n", finding.summary);
     for (const Evidence& evidence : finding.evidence) {
       text += fmt::format("  - {}\n", evidence.text);
       for (const auto& [name, value] : evidence.figures) text += fmt::format("      {} {:.6g}\n", name, value);
     }
-    text += fmt::format("  relation {} · {} executions in {} units · {} of {} ns · {} round trips and {} bytes saved · exemplar {}\n",
-                        finding.relation, finding.executions, finding.units, finding.database_ns, finding.unit_database_ns,
-                        finding.round_trips_saved, finding.wasted_bytes, finding.exemplar_unit_id);
+    text += fmt::format(
+        "  relation {} · {} executions in {} units · {} of {} ns · {} round trips and {} bytes saved · exemplar {}\n",
+        finding.relation, finding.executions, finding.units, finding.database_ns, finding.unit_database_ns,
+        finding.round_trips_saved, finding.wasted_bytes, finding.exemplar_unit_id);
     for (const std::string& scope : finding.scopes) text += fmt::format("  in {}\n", scope);
     for (const std::string& site : finding.sites) text += fmt::format("  at {}\n", site);
     if (!finding.fix.sql.empty()) text += fmt::format("  fix {}\n", finding.fix.sql);

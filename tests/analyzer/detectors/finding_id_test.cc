@@ -24,12 +24,14 @@ trace::StatementRow OrdersByUser() {
   return row;
 }
 
-// Ids are in baselines and pull requests of users: a change of this value breaks them and needs a new kFindingIdVersion.
+// Ids are in baselines and pull requests of users: a change of this value breaks them and needs a new
+// kFindingIdVersion.
 TEST(FindingId, IsFrozen) {
   const FindingId id = EdgeId("n-plus-one", "users", "id", "orders", "user_id", sql::Operation::kSelect);
   EXPECT_EQ(id.text, "n-plus-one/1 SELECT orders.user_id <- users.id");
   EXPECT_EQ(id.id, "402d82f3195c");
-  EXPECT_EQ(SkeletonId("repeated-query", OrdersByUser()).text, "repeated-query/1 SELECT orders, users where orders.user_id, users.active");
+  EXPECT_EQ(SkeletonId("repeated-query", OrdersByUser()).text,
+            "repeated-query/1 SELECT orders, users where orders.user_id, users.active");
   EXPECT_EQ(SkeletonId("repeated-query", OrdersByUser()).id, "ceca874ceb43");
 }
 

@@ -34,7 +34,8 @@ TEST(Detectors, EachIsExplainedAndHasAnIdOfItsOwn) {
     const RuleInfo& info = *detector.info;
     EXPECT_TRUE(ids.insert(info.id).second) << info.id;
     EXPECT_EQ(FindDetector(info.id), &detector);
-    for (const std::string_view text : {info.name, info.summary, info.picture, info.problem, info.solution}) EXPECT_FALSE(text.empty()) << info.id;
+    for (const std::string_view text : {info.name, info.summary, info.picture, info.problem, info.solution})
+      EXPECT_FALSE(text.empty()) << info.id;
     std::set<std::string_view> options;
     for (const OptionInfo& option : info.options) {
       EXPECT_TRUE(options.insert(option.name).second) << option.name;
@@ -129,16 +130,15 @@ TEST(Detectors, LeaveOutWhatAnNPlusOneExplains) {
   Finding parent = Of("n-plus-one", "n", 1);
   parent.confidence = Confidence::kProven;
   parent.steps.push_back({.statement = {2, "", ""}, .edge = "", .executions = 9, .database_ns = 0});
-  const std::vector<Finding> findings = {parent,
-                                         Of("query-in-loop", "loop of the child", 1),
-                                         Of("repeated-query", "repeats of a deeper level", 2),
-                                         Of("repeated-query", "another statement", 3),
-                                         Of("wide-select", "width is another matter", 1)};
+  const std::vector<Finding> findings = {
+      parent, Of("query-in-loop", "loop of the child", 1), Of("repeated-query", "repeats of a deeper level", 2),
+      Of("repeated-query", "another statement", 3), Of("wide-select", "width is another matter", 1)};
   EXPECT_THAT(Ids(LeaveOutExplained(findings)), ElementsAre("n", "another statement", "width is another matter"));
 }
 
 TEST(Detectors, AHintExplainsLoopsOnly) {
-  const std::vector<Finding> findings = {Of("n-plus-one", "hint", 1), Of("query-in-loop", "loop", 1), Of("repeated-query", "repeat", 1)};
+  const std::vector<Finding> findings = {Of("n-plus-one", "hint", 1), Of("query-in-loop", "loop", 1),
+                                         Of("repeated-query", "repeat", 1)};
   EXPECT_THAT(Ids(LeaveOutExplained(findings)), ElementsAre("hint", "repeat"));
 }
 

@@ -29,11 +29,13 @@ TEST(SelectList, LeavesDistinctAndWithAlone) {
 }
 
 TEST(SelectList, DoesNotTakeNamesForKeywords) {
-  EXPECT_THAT(Items("SELECT from_date, \"from\", t.selected FROM t"), ElementsAre("from_date", "\"from\"", "t.selected"));
+  EXPECT_THAT(Items("SELECT from_date, \"from\", t.selected FROM t"),
+              ElementsAre("from_date", "\"from\"", "t.selected"));
 }
 
 TEST(SelectList, HasNoneWhereTheTextCannotBeFollowed) {
-  for (const std::string_view sql : {"", "UPDATE t SET a = 1", "SELECT", "SELECT \"open", "SELECT (a, b FROM t", "SELECT 'x FROM t"}) {
+  for (const std::string_view sql :
+       {"", "UPDATE t SET a = 1", "SELECT", "SELECT \"open", "SELECT (a, b FROM t", "SELECT 'x FROM t"}) {
     EXPECT_THAT(FindSelectList(sql), Eq(std::nullopt)) << sql;
   }
 }
@@ -45,7 +47,8 @@ TEST(SelectList, IsReplacedInPlace) {
 
 // Whatever the text is: no crash, and the places are within it.
 TEST(SelectList, StaysWithinAnyText) {
-  const std::string sql = "WITH x AS (SELECT 'it''s' FROM \"a\"\"b\") SELECT DISTINCT ON (a) b, c[1], $2 FROM x WHERE (d) = 'e'";
+  const std::string sql =
+      "WITH x AS (SELECT 'it''s' FROM \"a\"\"b\") SELECT DISTINCT ON (a) b, c[1], $2 FROM x WHERE (d) = 'e'";
   for (size_t from = 0; from < sql.size(); ++from) {
     for (size_t length = 0; from + length <= sql.size(); ++length) {
       const std::string_view part = std::string_view(sql).substr(from, length);

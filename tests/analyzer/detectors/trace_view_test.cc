@@ -59,7 +59,8 @@ TEST(TraceView, FollowsJoinedUnitsToTheirRoot) {
 }
 
 TEST(TraceView, AddsUpTheChildrenOfOneParentExecution) {
-  TraceView view;  // autocommit with idle gaps: the children of one parent, each in a unit of its own until it was joined
+  TraceView
+      view;  // autocommit with idle gaps: the children of one parent, each in a unit of its own until it was joined
   view.units = {UnitOf(1, 0, 1), UnitOf(2, 1, 1), UnitOf(3, 1, 1), UnitOf(4, 1, 1)};
   view.edges = {EdgeOf(2, 1, 77), EdgeOf(3, 1, 77), EdgeOf(4, 1, 88)};
   view.unit_statements = {Row(1, 1, 2), Row(2, 2, 1), Row(3, 2, 1), Row(4, 2, 6)};

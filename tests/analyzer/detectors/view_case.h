@@ -1,8 +1,9 @@
-// A TraceView from a case file of tests/detectors/<rule>/: only what the case is about, the rest has sensible defaults. Times in ms.
-//   statements       {id, sql, op, relations, equals, ranges, joins, sorts, outputs, target, flags}; columns as "relation.column"
-//   columns          {"<statement id>": [[relation, name, attnum, bytes, cells, nulls], …]}
-//   units            {id, kind, label, joined_to, database_ms, flags}
-//   unit_statements, repeats, edges: the rows' own names; statement ids as "statement", "parent", "child"
+// A TraceView from a case file of tests/detectors/<rule>/: only what the case is about, the rest has sensible defaults.
+// Times in ms.
+//   statements       {id, sql, op, relations, equals, ranges, joins, sorts, outputs, target, flags}; columns as
+//   "relation.column" columns          {"<statement id>": [[relation, name, attnum, bytes, cells, nulls], …]} units
+//   {id, kind, label, joined_to, database_ms, flags} unit_statements, repeats, edges: the rows' own names; statement
+//   ids as "statement", "parent", "child"
 #pragma once
 
 #include <algorithm>
@@ -25,10 +26,12 @@ class ViewCase {
     const Json columns = json.value("columns", Json::object());
     for (const auto& [id, rows] : columns.items()) AddColumns(std::stoll(id), rows);
     for (const Json& item : json.value("tags", Json::array())) {
-      view_.tags.push_back({item.at(0).get<int64_t>(), item.at(1).get<std::string>(), item.at(2).get<std::string>(), 1});
+      view_.tags.push_back(
+          {item.at(0).get<int64_t>(), item.at(1).get<std::string>(), item.at(2).get<std::string>(), 1});
     }
     for (const Json& item : json.value("units", Json::array())) view_.units.push_back(UnitOf(item));
-    for (const Json& item : json.value("unit_statements", Json::array())) view_.unit_statements.push_back(UnitStatementOf(item));
+    for (const Json& item : json.value("unit_statements", Json::array()))
+      view_.unit_statements.push_back(UnitStatementOf(item));
     for (const Json& item : json.value("repeats", Json::array())) view_.repeats.push_back(RepeatOf(item));
     for (const Json& item : json.value("edges", Json::array())) view_.edges.push_back(EdgeOf(item));
     detectors::ResolveJoinedUnits(view_);
@@ -47,7 +50,8 @@ class ViewCase {
     const size_t dot = name.find('.');
     if (dot == std::string::npos) return {-1, name};
     const auto relation = std::ranges::find(facts.relations, name.substr(0, dot), &sql::Relation::name);
-    return {relation == facts.relations.end() ? -1 : static_cast<int>(relation - facts.relations.begin()), name.substr(dot + 1)};
+    return {relation == facts.relations.end() ? -1 : static_cast<int>(relation - facts.relations.begin()),
+            name.substr(dot + 1)};
   }
 
   static trace::StatementRow StatementOf(const Json& json) {
@@ -63,7 +67,8 @@ class ViewCase {
     facts.locking = Has(json, "locking");
     facts.volatile_functions = Has(json, "volatile");
     facts.catalog_only = Has(json, "catalog");
-    for (const Json& name : json.value("relations", Json::array())) facts.relations.push_back({"", name.get<std::string>(), ""});
+    for (const Json& name : json.value("relations", Json::array()))
+      facts.relations.push_back({"", name.get<std::string>(), ""});
     int slot = 0;
     const auto compare = [&](const char* key, sql::Comparator comparator) {
       for (const Json& name : json.value(key, Json::array())) {
@@ -78,9 +83,11 @@ class ViewCase {
     compare("equals", sql::Comparator::kEqual);
     compare("ranges", sql::Comparator::kRange);
     for (const Json& pair : json.value("joins", Json::array())) {
-      facts.joins.push_back({ColumnOf(facts, pair.at(0).get<std::string>()), ColumnOf(facts, pair.at(1).get<std::string>())});
+      facts.joins.push_back(
+          {ColumnOf(facts, pair.at(0).get<std::string>()), ColumnOf(facts, pair.at(1).get<std::string>())});
     }
-    for (const Json& name : json.value("sorts", Json::array())) facts.order_by.push_back({ColumnOf(facts, name.get<std::string>()), false, false, false});
+    for (const Json& name : json.value("sorts", Json::array()))
+      facts.order_by.push_back({ColumnOf(facts, name.get<std::string>()), false, false, false});
     for (const Json& item : json.value("outputs", Json::array())) {
       const auto name = item.get<std::string>();
       sql::Output output;
@@ -112,13 +119,17 @@ class ViewCase {
 
   static lineage::Unit UnitOf(const Json& json) {
     static const std::vector<std::pair<std::string, lineage::UnitKind>> kKinds = {
-        {"scope", lineage::UnitKind::kScope},       {"traceparent", lineage::UnitKind::kTraceparent},
-        {"transaction", lineage::UnitKind::kTransaction}, {"tag", lineage::UnitKind::kTag},
-        {"pool", lineage::UnitKind::kPool},         {"gap", lineage::UnitKind::kGap}};
+        {"scope", lineage::UnitKind::kScope},
+        {"traceparent", lineage::UnitKind::kTraceparent},
+        {"transaction", lineage::UnitKind::kTransaction},
+        {"tag", lineage::UnitKind::kTag},
+        {"pool", lineage::UnitKind::kPool},
+        {"gap", lineage::UnitKind::kGap}};
     lineage::Unit unit;
     unit.unit_id = json.at("id").get<int64_t>();
     unit.joined_to = json.value("joined_to", int64_t{0});
-    const auto kind = std::ranges::find(kKinds, json.value("kind", "transaction"), &std::pair<std::string, lineage::UnitKind>::first);
+    const auto kind =
+        std::ranges::find(kKinds, json.value("kind", "transaction"), &std::pair<std::string, lineage::UnitKind>::first);
     unit.kind = kind->second;
     unit.label = json.value("label", "");
     unit.shared_connection = Has(json, "shared");
