@@ -149,6 +149,12 @@ std::string SiblingPortVariable(const std::string& name) {
   return "";
 }
 
+void NoteLogin(const DatabaseUrl& url, Upstream& upstream) {
+  if (!url.userinfo || !upstream.user.empty()) return;
+  upstream.user = PercentDecoded(std::string_view(*url.userinfo).substr(0, url.userinfo->find(':')));
+  if (url.path.size() > 1) upstream.database = PercentDecoded(std::string_view(url.path).substr(1));
+}
+
 // Collects the plan; every address goes through AddUpstream, so that equal ones share a listener.
 class Planner {
  public:
@@ -203,6 +209,7 @@ class Planner {
       const auto address = AddressOf(host, ReadsPgVariables(place.url.dialect), environment_, machine_);
       if (!address) return Fail(fmt::format("{}: {}", variable, address.error().message));
       place.upstreams.push_back(AddUpstream(*address, tls));
+      NoteLogin(place.url, plan_.upstreams[place.upstreams.back()]);
     }
     plan_.urls.push_back(std::move(place));
     return {};
@@ -368,6 +375,7 @@ Result<Upstream> ParseUpstream(std::string_view text, const Environment& environ
   const auto address = AddressOf(url->hosts.front(), ReadsPgVariables(url->dialect), environment, machine);
   if (!address) return Fail(fmt::format("--upstream {}: {}", WithoutSecrets(*url), address.error().message));
   upstream.address = *address;
+  NoteLogin(*url, upstream);
   if (url->tls != TlsDemand::kUnsaid) {
     upstream.tls = url->tls;
     upstream.tls_said_by = fmt::format("{} of --upstream", url->tls_said);

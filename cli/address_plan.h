@@ -31,6 +31,9 @@ struct PlanOptions {
 // One server, and the strictest thing that any address of it says about encryption.
 struct Upstream {
   relay::Address address;
+  std::string
+      user;  // of the first URL that names one, "" if none does: who asks decides whether a server insists on TLS
+  std::string database;  // with that user; "": the user's own
   TlsDemand tls = TlsDemand::kUnsaid;
   std::string tls_said_by;    // "sslmode=require of DATABASE_URL"
   bool said_by_user = false;  // --upstream itself says it

@@ -18,7 +18,7 @@ constexpr uint16_t kListenPort = 6432;        // where poolers in front of Postg
 constexpr int kWatchMs = 100;                 // as Supervisor::Watch asks
 constexpr uint64_t kBytesPerExecution = 100;  // of the timeline in SQLite, its index included
 
-Result<std::vector<relay::Route>> Routes(const Settings& settings, const relay::Address& upstream) {
+Result<std::vector<relay::Route>> Routes(const Settings& settings, const Upstream& upstream) {
   std::vector<relay::Route> routes;
   for (const std::string& text : settings.List("listen")) {
     const auto address = relay::ParseAddress(text, kListenPort);
@@ -29,8 +29,9 @@ Result<std::vector<relay::Route>> Routes(const Settings& settings, const relay::
                       "--allow-plaintext-remote)",
                       text));
     }
-    if (*address == upstream) return Fail(fmt::format("--listen and --upstream are both {}", text));
-    routes.push_back({.listen = *address, .upstream = upstream});
+    if (*address == upstream.address) return Fail(fmt::format("--listen and --upstream are both {}", text));
+    routes.push_back(
+        {.listen = *address, .upstream = upstream.address, .user = upstream.user, .database = upstream.database});
   }
   return routes;
 }
@@ -49,7 +50,7 @@ Result<SupervisorOptions> OptionsFrom(const Invocation& invocation) {
   plan.upstreams.push_back(*upstream);
   const auto notes = JudgeEncryption(plan);
   if (!notes) return std::unexpected(notes.error());
-  auto routes = Routes(settings, upstream->address);
+  auto routes = Routes(settings, *upstream);
   if (!routes) return std::unexpected(routes.error());
   for (const std::string& note : *notes) Say(note);
   SupervisorOptions options;

@@ -68,7 +68,9 @@ Result<> CheckServers(const AddressPlan& plan) {
     Result<> checked;
     for (const size_t upstream : place) {
       relay::RelayOptions one;
-      one.routes.push_back({.listen = {}, .upstream = plan.upstreams[upstream].address});
+      const Upstream& server = plan.upstreams[upstream];
+      one.routes.push_back(
+          {.listen = {}, .upstream = server.address, .user = server.user, .database = server.database});
       checked = relay::CheckUpstreams(one);
       if (checked) break;
     }
