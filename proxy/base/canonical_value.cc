@@ -280,7 +280,8 @@ struct TextArray {
           rest.remove_prefix(i + 1);
           return unescaped;
         }
-        if (rest[i] == '\\' && ++i == rest.size()) return std::nullopt;
+        if (rest[i] == '\\') ++i;
+        if (i == rest.size()) return std::nullopt;
         unescaped.push_back(rest[i]);
       }
       return std::nullopt;
@@ -288,7 +289,8 @@ struct TextArray {
     size_t i = 0;
     while (i < rest.size() && rest[i] != ',' && rest[i] != '}') {
       if (rest[i] == '{' || rest[i] == '"') return std::nullopt;
-      if (rest[i] == '\\' && ++i == rest.size()) return std::nullopt;
+      if (rest[i] == '\\') ++i;
+      if (i == rest.size()) return std::nullopt;
       unescaped.push_back(rest[i]);
       ++i;
     }

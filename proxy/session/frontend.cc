@@ -57,7 +57,7 @@ std::string DeallocatedName(std::string_view text) {
 void SqlText::Add(const HashKey& key, std::string_view piece, bool last) {
   length_ += piece.size();
   if (last && length_ == piece.size()) {
-    whole_ = piece.data() != nullptr ? piece.substr(0, kMaxTextBytes) : std::string_view("", 0);
+    whole_ = piece.data() != nullptr ? piece.substr(0, kMaxTextBytes) : std::string_view("");
     hash_ = HashBytes(key, piece);
     return;
   }
@@ -129,9 +129,9 @@ void BindMessage::OnLong(const wire::BoundValue& value, std::string_view bytes) 
   if (ArrayElementType(parameter.type_oid) == 0 && type != TypeClass::kUnknown) return;
   if (value.binary) {
     if (!value.first) return;
-    const uint32_t dimensions = wire::ReadUint32(bytes.data());
-    const uint32_t flags = wire::ReadUint32(bytes.data() + 4);
-    const uint32_t elements = wire::ReadUint32(bytes.data() + 12);
+    const uint32_t dimensions = wire::ReadUint32(bytes);
+    const uint32_t flags = wire::ReadUint32(bytes.substr(4));
+    const uint32_t elements = wire::ReadUint32(bytes.substr(12));
     if (dimensions != 1 || flags > 1 || elements > static_cast<uint32_t>(value.length) / 4) return;
     parameter.array_length = static_cast<int32_t>(elements);
     return;

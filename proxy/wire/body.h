@@ -10,22 +10,17 @@
 
 namespace pgassay::wire {
 
-inline uint16_t ReadUint16(const char* bytes) {
+// REQUIRES: `bytes` is long enough; what follows the number is ignored.
+inline uint16_t ReadUint16(std::string_view bytes) {
   uint16_t value = 0;
-  std::memcpy(&value, bytes, sizeof value);
+  std::memcpy(&value, bytes.data(), sizeof value);
   return __builtin_bswap16(value);
 }
 
-inline uint32_t ReadUint32(const char* bytes) {
+inline uint32_t ReadUint32(std::string_view bytes) {
   uint32_t value = 0;
-  std::memcpy(&value, bytes, sizeof value);
+  std::memcpy(&value, bytes.data(), sizeof value);
   return __builtin_bswap32(value);
-}
-
-inline uint64_t ReadUint64(const char* bytes) {
-  uint64_t value = 0;
-  std::memcpy(&value, bytes, sizeof value);
-  return __builtin_bswap64(value);
 }
 
 class Body {
@@ -52,11 +47,11 @@ class Body {
   }
   uint16_t Uint16() {
     const std::string_view taken = Take(2);
-    return ok_ ? ReadUint16(taken.data()) : uint16_t{0};
+    return ok_ ? ReadUint16(taken) : uint16_t{0};
   }
   uint32_t Uint32() {
     const std::string_view taken = Take(4);
-    return ok_ ? ReadUint32(taken.data()) : 0U;
+    return ok_ ? ReadUint32(taken) : 0U;
   }
   // Up to the next NUL, which is consumed and left out.
   std::string_view String() {

@@ -111,7 +111,7 @@ class FrameReader {
       }
       header = header_;
     }
-    const uint64_t length = ReadUint32(header + (wanted - 4));
+    const uint64_t length = ReadUint32({header + (wanted - 4), 4});
     const uint64_t shortest = untyped_ ? kStartupHeaderBytes : 4;
     const uint64_t longest = untyped_ ? kMaxStartupBytes : kMaxMessageLength;
     if (length < shortest || length > longest) {

@@ -34,14 +34,14 @@ class Pieces {
   bool TakeUint16(std::string_view& piece, uint16_t& value) {
     std::string_view field;
     if (!Take(piece, 2, field)) return false;
-    value = ReadUint16(field.data());
+    value = ReadUint16(field);
     return true;
   }
 
   bool TakeUint32(std::string_view& piece, uint32_t& value) {
     std::string_view field;
     if (!Take(piece, 4, field)) return false;
-    value = ReadUint32(field.data());
+    value = ReadUint32(field);
     return true;
   }
 

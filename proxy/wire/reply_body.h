@@ -53,13 +53,13 @@ class DataRowReader {
   template <class Handler>
   bool ReadWhole(std::string_view row, Handler& handler) {
     if (row.size() < 2) return false;
-    const uint16_t count = ReadUint16(row.data());
+    const uint16_t count = ReadUint16(row);
     handler.OnColumns(count);
     const char* at = row.data() + 2;
     const char* const end = row.data() + row.size();
     for (uint16_t i = 0; i < count; ++i) {
       if (end - at < 4) return false;
-      const auto length = static_cast<int32_t>(ReadUint32(at));
+      const auto length = static_cast<int32_t>(ReadUint32({at, 4}));
       at += 4;
       if (length < 0) {
         if (length != -1) return false;

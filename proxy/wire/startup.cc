@@ -33,10 +33,10 @@ Startup ClassifyStartup(std::string_view first_bytes) {
   // A length of at most 10 000 begins with a zero byte, so the first byte alone tells a TLS record.
   if (first_bytes[0] == kTlsHandshake) return {.kind = StartupKind::kDirectTls};
   if (first_bytes.size() < 4) return {.kind = first_bytes[0] == 0 ? StartupKind::kIncomplete : StartupKind::kInvalid};
-  const uint32_t length = ReadUint32(first_bytes.data());
+  const uint32_t length = ReadUint32(first_bytes);
   if (length < kStartupHeaderBytes || length > kMaxStartupBytes) return {.kind = StartupKind::kInvalid};
   if (first_bytes.size() < kStartupHeaderBytes) return {};
-  const uint32_t code = ReadUint32(first_bytes.data() + 4);
+  const uint32_t code = ReadUint32(first_bytes.substr(4));
   return {.kind = KindOf(length, code), .length = length, .code = code};
 }
 
