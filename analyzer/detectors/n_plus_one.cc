@@ -4,8 +4,9 @@
 //   SELECT * FROM orders WHERE user_id = $1     and each $1 is users.id of the next row
 //   SELECT * FROM orders WHERE user_id = $1
 //
-// Reads Edge: which column fed which slot, in which order, how completely. Gates first, then a confidence (n_plus_one_score.h). Edges of one
-// relation are one finding over all units; edges below another one (chains, trees) are its steps, under the outermost edge's id.
+// Reads Edge: which column fed which slot, in which order, how completely. Gates first, then a confidence
+// (n_plus_one_score.h). Edges of one relation are one finding over all units; edges below another one (chains, trees)
+// are its steps, under the outermost edge's id.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -31,22 +32,30 @@ constexpr std::array kOptions = {
     OptionInfo{"min_children", 3, "children of one parent result, each with its own value, from which it is an N+1"},
     OptionInfo{"min_nested_children", 5, "children in all of three or more parents that were themselves fed by rows"},
     OptionInfo{"min_containment", 0.95, "share of the children's values that must be in the parent's column"},
-    OptionInfo{"min_small_loads", 20, "loads under parents of one or two rows from which a hint is given; 0 gives none"},
+    OptionInfo{"min_small_loads", 20,
+               "loads under parents of one or two rows from which a hint is given; 0 gives none"},
 };
 
 constexpr RuleInfo kInfo = {
     .id = "n-plus-one",
     .name = "N+1",
     .summary = "one query per row of an earlier result",
-    .picture = "  users = all users       SELECT … FROM users                    1 query, N rows\n"
-               "  for user in users:      SELECT … FROM orders WHERE user_id = $1  N queries,\n"
-               "      user.orders         SELECT … FROM orders WHERE user_id = $1  each fed by\n"
-               "                          …                                        users.id",
-    .problem = "A result of N rows is followed by N queries, one per row, because related rows are loaded when they are touched. Each pays "
-               "a round trip, and the number grows with the data: fast on ten rows, slow on ten thousand. The finding is proven when each "
-               "value that was asked for had reached the client in a column of the earlier result, and the two columns are related.",
-    .solution = "Load the related rows of all parents at once: eager loading in the ORM, or one query with column = ANY($1). In a chain "
-                "or tree of relations mend the outermost first; the inner ones need the same.",
+    .picture =
+        "  users = all users       SELECT … FROM users                    1 query, N rows\n"
+        "  for user in users:      SELECT … FROM orders WHERE user_id = $1  N queries,\n"
+        "      user.orders         SELECT … FROM orders WHERE user_id = $1  each fed by\n"
+        "                          …                                        users.id",
+    .problem =
+        "A result of N rows is followed by N queries, one per row, because related rows are loaded when they are "
+        "touched. Each pays "
+        "a round trip, and the number grows with the data: fast on ten rows, slow on ten thousand. The finding is "
+        "proven when each "
+        "value that was asked for had reached the client in a column of the earlier result, and the two columns are "
+        "related.",
+    .solution =
+        "Load the related rows of all parents at once: eager loading in the ORM, or one query with column = ANY($1). "
+        "In a chain "
+        "or tree of relations mend the outermost first; the inner ones need the same.",
     .options = kOptions,
 };
 
@@ -64,7 +73,7 @@ struct EdgeGroup {
   std::vector<const Edge*> credited;  // those that belong to the finding
   DoseResponse dose;
   bool replicated = false;
-  bool small = false;                 // a hint: loads under parents of one or two rows
+  bool small = false;  // a hint: loads under parents of one or two rows
   Confidence confidence = Confidence::kHint;
   bool reported = false;
   const EdgeGroup* outer = nullptr;
@@ -82,7 +91,8 @@ lineage::RelationRules LearnRules(const TraceView& view) {
     if (statement.driver || statement.facts.catalog_only) continue;
     for (const sql::Relation& relation : statement.facts.relations) rules.AddRelation(relation.name);
     for (const sql::Join& join : statement.facts.joins) {
-      rules.AddJoin({RelationOf(statement.facts, join.left), join.left.column}, {RelationOf(statement.facts, join.right), join.right.column});
+      rules.AddJoin({RelationOf(statement.facts, join.left), join.left.column},
+                    {RelationOf(statement.facts, join.right), join.right.column});
     }
   }
   return rules;
@@ -91,23 +101,29 @@ lineage::RelationRules LearnRules(const TraceView& view) {
 bool MayBeChild(const trace::StatementRow& statement) {
   using enum sql::Operation;
   const sql::Operation operation = statement.facts.operation;
-  return !statement.driver && !statement.facts.catalog_only && (operation == kSelect || operation == kUpdate || operation == kDelete);
+  return !statement.driver && !statement.facts.catalog_only &&
+         (operation == kSelect || operation == kUpdate || operation == kDelete);
 }
 
-std::map<std::string, EdgeGroup> GroupEdges(const TraceView& view, const lineage::RelationRules& rules, const ScoreLimits& limits) {
+std::map<std::string, EdgeGroup> GroupEdges(const TraceView& view, const lineage::RelationRules& rules,
+                                            const ScoreLimits& limits) {
   std::map<std::string, EdgeGroup> groups;
   for (const Edge& edge : view.edges) {
     const trace::StatementRow* parent = view.Statement(edge.parent_statement_id);
     const trace::StatementRow* child = view.Statement(edge.child_statement_id);
     const lineage::Unit* unit = view.Unit(edge.unit_id);
-    if (parent == nullptr || child == nullptr || unit == nullptr || !IsJudged(*unit) || parent->driver || !MayBeChild(*child)) continue;
-    if (edge.child_comparison < 0 || static_cast<size_t>(edge.child_comparison) >= child->facts.comparisons.size()) continue;
+    if (parent == nullptr || child == nullptr || unit == nullptr || !IsJudged(*unit) || parent->driver ||
+        !MayBeChild(*child))
+      continue;
+    if (edge.child_comparison < 0 || static_cast<size_t>(edge.child_comparison) >= child->facts.comparisons.size())
+      continue;
     const EdgeColumns columns = ColumnsOf(edge, *child);
     const Relationship relationship = rules.Judge(columns.parent, columns.child);
-    FindingId id = columns.parent.relation.empty() || columns.child.relation.empty()
-                       ? SkeletonId(kInfo.id, *child)
-                       : EdgeId(kInfo.id, lineage::FoldName(columns.parent.relation), columns.parent.column,
-                                lineage::FoldName(columns.child.relation), columns.child.column, child->facts.operation);
+    FindingId id =
+        columns.parent.relation.empty() || columns.child.relation.empty()
+            ? SkeletonId(kInfo.id, *child)
+            : EdgeId(kInfo.id, lineage::FoldName(columns.parent.relation), columns.parent.column,
+                     lineage::FoldName(columns.child.relation), columns.child.column, child->facts.operation);
     EdgeGroup& group = groups[id.text];
     if (group.edges.empty()) {
       group.id = std::move(id);
@@ -117,22 +133,26 @@ std::map<std::string, EdgeGroup> GroupEdges(const TraceView& view, const lineage
     group.edges.push_back({&edge, JudgeEdge(edge, *unit, relationship >= Relationship::kName, limits)});
   }
   for (auto& [text, group] : groups) {
-    std::ranges::stable_sort(group.edges, std::ranges::greater{}, [](const JudgedEdge& judged) { return judged.edge->children; });
+    std::ranges::stable_sort(group.edges, std::ranges::greater{},
+                             [](const JudgedEdge& judged) { return judged.edge->children; });
   }
   return groups;
 }
 
 bool PassesGates(const EdgeJudgement& judgement) {
-  return judgement.repeated && judgement.contained && judgement.once_each && judgement.tight && !judgement.scattered && !judgement.by_request;
+  return judgement.repeated && judgement.contained && judgement.once_each && judgement.tight && !judgement.scattered &&
+         !judgement.by_request;
 }
 
-// Columns that names set apart need units that agree and grow together; where names say nothing, keys in an order that is no chance.
+// Columns that names set apart need units that agree and grow together; where names say nothing, keys in an order that
+// is no chance.
 std::optional<Confidence> LimitByRelation(const EdgeGroup& group, const JudgedEdge& judged, Confidence confidence) {
   if (group.relationship >= Relationship::kName) return confidence;
   if (group.replicated && group.dose.score > 0) return confidence;
   const bool own_rows = judged.edge->parent_statement_id == judged.edge->child_statement_id;
   if (group.relationship == Relationship::kUnrelated || own_rows) return std::nullopt;
-  const bool keys = lineage::LooksLikeKey(group.columns.parent.column) && lineage::LooksLikeKey(group.columns.child.column);
+  const bool keys =
+      lineage::LooksLikeKey(group.columns.parent.column) && lineage::LooksLikeKey(group.columns.child.column);
   const bool ordered = judged.edge->order_log10_p >= 1 && !judged.edge->both_ascending;
   if (!keys) return std::nullopt;
   return ordered || group.replicated ? std::min(confidence, Confidence::kLikely) : Confidence::kHint;
@@ -141,7 +161,8 @@ std::optional<Confidence> LimitByRelation(const EdgeGroup& group, const JudgedEd
 void JudgeLoops(EdgeGroup& group) {
   for (const JudgedEdge& judged : group.edges) {
     if (!PassesGates(judged.judgement)) continue;
-    const double relation = group.replicated && group.relationship < Relationship::kName ? 1 : RelationScore(group.relationship);
+    const double relation =
+        group.replicated && group.relationship < Relationship::kName ? 1 : RelationScore(group.relationship);
     const double score = relation + judged.judgement.score + group.dose.score;
     Confidence confidence = ConfidenceOf(score);
     if (judged.judgement.capped) confidence = std::min(confidence, Confidence::kLikely);
@@ -163,7 +184,9 @@ void JudgeSmallLoads(EdgeGroup& group, const TraceView& view, double min_loads) 
     const Edge& edge = *judged.edge;
     const trace::StatementRow* child = view.Statement(edge.child_statement_id);
     const bool small = edge.parent_executions > 0 && edge.parent_rows <= 2 * edge.parent_executions;
-    if (!small || judged.judgement.by_request || !judged.judgement.contained || child->facts.operation != sql::Operation::kSelect) continue;
+    if (!small || judged.judgement.by_request || !judged.judgement.contained ||
+        child->facts.operation != sql::Operation::kSelect)
+      continue;
     loads += edge.children;
     edges.push_back(&edge);
   }
@@ -176,7 +199,7 @@ void JudgeSmallLoads(EdgeGroup& group, const TraceView& view, double min_loads) 
 // The group whose children are this one's parents, in the same units and for most of them.
 const EdgeGroup* FindOuter(const EdgeGroup& group, const std::map<std::string, EdgeGroup>& groups) {
   uint64_t parents = 0, claimed = 0;
-  std::set<std::pair<int64_t, int64_t>> statements;   // unit, parent statement
+  std::set<std::pair<int64_t, int64_t>> statements;  // unit, parent statement
   for (const Edge* edge : group.credited) {
     parents += edge->parent_executions;
     claimed += edge->parent_executions_claimed;
@@ -243,7 +266,8 @@ Finding MakeFinding(const EdgeGroup& group, const std::vector<const EdgeGroup*>&
   for (const EdgeGroup* step : steps) {
     const EdgeSums inner = SumEdges(step->credited);
     finding.steps.push_back({TextOf(*view.Statement(inner.largest->child_statement_id)),
-                             NameOf(step->columns.child) + " <- " + NameOf(step->columns.parent), inner.children, inner.child_ns});
+                             NameOf(step->columns.child) + " <- " + NameOf(step->columns.parent), inner.children,
+                             inner.child_ns});
     finding.database_ns += inner.child_ns;
     finding.round_trips_saved += inner.RoundTripsSaved();
     finding.confidence = std::max(finding.confidence, step->confidence);
@@ -271,6 +295,7 @@ std::vector<Finding> DetectNPlusOne(const TraceView& view, const Options& option
   std::map<std::string, EdgeGroup> groups = GroupEdges(view, rules, limits);
   for (auto& [text, group] : groups) {
     std::vector<const Edge*> edges;
+    edges.reserve(group.edges.size());
     for (const JudgedEdge& judged : group.edges) edges.push_back(judged.edge);
     group.dose = MeasureDoseResponse(edges);
     group.replicated = IsReplicated(edges, limits);

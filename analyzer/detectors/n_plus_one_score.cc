@@ -16,7 +16,7 @@ constexpr int64_t kMillisecond = 1'000'000;
 constexpr int64_t kTightGap = 20 * kMillisecond;
 constexpr int64_t kLateFirstChild = 200 * kMillisecond;
 constexpr double kProvenScore = 2, kLikelyScore = 0.7;
-constexpr uint64_t kOrderNeeds = 8;              // values from which disorder counts against
+constexpr uint64_t kOrderNeeds = 8;  // values from which disorder counts against
 
 double D(uint64_t n) { return static_cast<double>(n); }
 double Share(uint64_t part, uint64_t whole) { return whole == 0 ? 0 : D(part) / D(whole); }
@@ -27,7 +27,9 @@ bool TimeCounts(const Edge& edge, const Unit& unit) {
 }
 
 bool IsRepeated(const Edge& edge, const ScoreLimits& limits) {
-  if (D(edge.max_children_per_ancestor) >= limits.min_children && D(edge.max_distinct_per_ancestor) >= limits.min_children) return true;
+  if (D(edge.max_children_per_ancestor) >= limits.min_children &&
+      D(edge.max_distinct_per_ancestor) >= limits.min_children)
+    return true;
   return D(edge.parent_executions_claimed) >= limits.min_children && D(edge.children) >= limits.min_nested_children &&
          D(edge.distinct_values) >= limits.min_children;
 }
@@ -54,14 +56,16 @@ double CoincidenceScore(const Edge& edge) {
   const uint64_t others = edge.child_distinct_values - std::min(edge.child_distinct_values, edge.distinct_values);
   const uint64_t other_hits = edge.contained_values - std::min(edge.contained_values, edge.distinct_values);
   const double hit_rate = (D(other_hits) + 0.5) / (D(others) + 1);
-  const double q = std::clamp(std::max(Share(edge.parent_distinct, std::max(edge.sink_domain, edge.parent_distinct)), hit_rate), 1e-6, 0.98);
+  const double q = std::clamp(
+      std::max(Share(edge.parent_distinct, std::max(edge.sink_domain, edge.parent_distinct)), hit_rate), 1e-6, 0.98);
   return std::min(D(edge.distinct_values) * std::log10(0.98 / q), 1.0);
 }
 
 double ProximityScore(const Edge& edge, const Unit& unit, bool timed) {
   double score = -0.3;
   if (edge.same_connection == edge.children) score = 1;
-  const bool one_request = unit.kind == UnitKind::kScope || unit.kind == UnitKind::kTraceparent || edge.same_transaction == edge.children;
+  const bool one_request =
+      unit.kind == UnitKind::kScope || unit.kind == UnitKind::kTraceparent || edge.same_transaction == edge.children;
   if (one_request) score = 1.5;
   if (!timed) return score;
   if (edge.first_child_delay_ns <= kTightGap) score += 0.5;
@@ -76,11 +80,15 @@ bool BeganLate(const Edge& edge) { return edge.first_child_delay_ns > std::max(k
 
 double RelationScore(Relationship relationship) {
   switch (relationship) {
-    case Relationship::kSameKey: return 2;
-    case Relationship::kJoin: return 1.5;
-    case Relationship::kName: return 1;
+    case Relationship::kSameKey:
+      return 2;
+    case Relationship::kJoin:
+      return 1.5;
+    case Relationship::kName:
+      return 1;
     case Relationship::kUnknown:
-    case Relationship::kUnrelated: return 0;
+    case Relationship::kUnrelated:
+      return 0;
   }
   return 0;
 }
@@ -97,15 +105,17 @@ EdgeJudgement JudgeEdge(const Edge& edge, const Unit& unit, bool related, const 
   // So long that something else began there: a load test after a list, a person who clicks.
   const bool began_elsewhere = late && edge.first_child_delay_ns > kLateFirstChild;
   out.in_order = covered && edge.order_values >= 3 && edge.order_tau >= 0.9;
-  // Claims that reach over connections or pauses find some value of a list by chance: all of it, or its order, must be there.
+  // Claims that reach over connections or pauses find some value of a list by chance: all of it, or its order, must be
+  // there.
   out.scattered = out.timed && edge.rejoined > 0 && !covered && (edge.order_log10_p < 1 || edge.order_tau < 0.7);
   const bool waived = related && out.in_order && !late;
   out.tight = !out.timed || waived || edge.gap_p90_ns < std::max(kTightGap, 5 * edge.child_median_ns);
   const bool same_request = unit.kind == UnitKind::kScope || unit.kind == UnitKind::kTraceparent;
   const bool guessed_process = edge.same_connection + edge.same_process < edge.children && !same_request;
   out.capped = guessed_process || (unit.shared_connection && edge.same_transaction < edge.children && !same_request);
-  out.score = OrderScore(edge, related) + LoopScore(edge) + CoincidenceScore(edge) + ProximityScore(edge, unit, out.timed) +
-              (covered ? 0.5 : 0) + (edge.holes == 0 ? 0.5 : -1.5) - (began_elsewhere ? 4 : 0);
+  out.score = OrderScore(edge, related) + LoopScore(edge) + CoincidenceScore(edge) +
+              ProximityScore(edge, unit, out.timed) + (covered ? 0.5 : 0) + (edge.holes == 0 ? 0.5 : -1.5) -
+              (began_elsewhere ? 4 : 0);
   return out;
 }
 
@@ -132,8 +142,10 @@ DoseResponse MeasureDoseResponse(const std::vector<const Edge*>& edges) {
   out.r_squared = spread_y <= 0 ? 0 : together * together / (spread_x * spread_y);
   // "Near zero" wants parents that really differ in size: half the mean or more.
   const double mean_x = sum_x / n, deviation_x = std::sqrt(spread_x) / n;
-  if (out.slope >= 0.8 && out.slope <= 1.2 && out.r_squared > 0.9) out.score = 2;
-  else if (std::abs(out.slope) < 0.1 && deviation_x > mean_x / 2) out.score = -3;
+  if (out.slope >= 0.8 && out.slope <= 1.2 && out.r_squared > 0.9)
+    out.score = 2;
+  else if (std::abs(out.slope) < 0.1 && deviation_x > mean_x / 2)
+    out.score = -3;
   return out;
 }
 

@@ -39,17 +39,21 @@ std::string PlaceholderOf(const FindingFacts& facts) {
 
 std::string_view Verb(sql::Operation operation) {
   switch (operation) {
-    case sql::Operation::kUpdate: return "UPDATE";
-    case sql::Operation::kDelete: return "DELETE";
-    default: return "SELECT";
+    case sql::Operation::kUpdate:
+      return "UPDATE";
+    case sql::Operation::kDelete:
+      return "DELETE";
+    default:
+      return "SELECT";
   }
 }
 
 void AddProvenance(Finding& finding, const FindingFacts& facts) {
   const Edge& edge = *facts.sums.largest;
   const bool in_order = edge.order_values >= 2 && edge.order_tau >= 0.9;
-  std::string text = fmt::format("every {} is {} of that result: {} of {}", PlaceholderOf(facts), NameOf(facts.columns.parent),
-                                 Count(edge.contained_values), Count(edge.child_distinct_values));
+  std::string text =
+      fmt::format("every {} is {} of that result: {} of {}", PlaceholderOf(facts), NameOf(facts.columns.parent),
+                  Count(edge.contained_values), Count(edge.child_distinct_values));
   if (edge.contained_values < edge.child_distinct_values) text.replace(0, 5, "nearly every");
   if (in_order) text += ", in row order";
   if (facts.sums.units > 1) text += fmt::format(" (largest of {})", Counted(facts.sums.units, "unit"));
@@ -64,12 +68,13 @@ void AddProvenance(Finding& finding, const FindingFacts& facts) {
 void AddCost(Finding& finding, const FindingFacts& facts) {
   const uint64_t before = facts.sums.RoundTrips();
   const uint64_t after = before - std::min(before, facts.sums.RoundTripsSaved());
-  finding.evidence.push_back({fmt::format("{} -> {}, {} of {} in the database", Counted(before, "round trip"), Count(after),
-                                          Duration(facts.sums.child_ns), Duration(finding.unit_database_ns)),
-                              {{"round_trips_before", static_cast<double>(before)},
-                               {"round_trips_after", static_cast<double>(after)},
-                               {"child_ms", static_cast<double>(facts.sums.child_ns) / 1e6},
-                               {"unit_ms", static_cast<double>(finding.unit_database_ns) / 1e6}}});
+  finding.evidence.push_back(
+      {fmt::format("{} -> {}, {} of {} in the database", Counted(before, "round trip"), Count(after),
+                   Duration(facts.sums.child_ns), Duration(finding.unit_database_ns)),
+       {{"round_trips_before", static_cast<double>(before)},
+        {"round_trips_after", static_cast<double>(after)},
+        {"child_ms", static_cast<double>(facts.sums.child_ns) / 1e6},
+        {"unit_ms", static_cast<double>(finding.unit_database_ns) / 1e6}}});
 }
 
 void AddRelation(Finding& finding, const FindingFacts& facts) {
@@ -81,7 +86,8 @@ void AddRelation(Finding& finding, const FindingFacts& facts) {
   } else if (facts.relationship == Relationship::kName) {
     finding.evidence.push_back({fmt::format("{} refers to {} by its name", child, parent), {}});
   } else if (facts.replicated) {
-    finding.evidence.push_back({fmt::format("names do not relate {} and {}, but the values matched in every unit", child, parent), {}});
+    finding.evidence.push_back(
+        {fmt::format("names do not relate {} and {}, but the values matched in every unit", child, parent), {}});
   } else {
     finding.evidence.push_back({fmt::format("names do not tell whether {} refers to {}", child, parent), {}});
   }
@@ -89,21 +95,23 @@ void AddRelation(Finding& finding, const FindingFacts& facts) {
 
 void AddTree(Finding& finding) {
   for (const FindingStep& step : finding.steps) {
-    finding.evidence.push_back({fmt::format("below it {}: {} more, {}", step.edge, Count(step.executions), Duration(step.database_ns)),
-                                {{"executions", static_cast<double>(step.executions)},
-                                 {"database_ms", static_cast<double>(step.database_ns) / 1e6}}});
+    finding.evidence.push_back(
+        {fmt::format("below it {}: {} more, {}", step.edge, Count(step.executions), Duration(step.database_ns)),
+         {{"executions", static_cast<double>(step.executions)},
+          {"database_ms", static_cast<double>(step.database_ns) / 1e6}}});
   }
 }
 
 void AddCaveats(Finding& finding, const FindingFacts& facts) {
   if (facts.dose.score > 0) {
-    finding.evidence.push_back({fmt::format("grows with the parent's rows: {:.2f} per row over {} (R2 {:.2f})", facts.dose.slope,
-                                            Counted(facts.dose.units, "unit"), facts.dose.r_squared),
+    finding.evidence.push_back({fmt::format("grows with the parent's rows: {:.2f} per row over {} (R2 {:.2f})",
+                                            facts.dose.slope, Counted(facts.dose.units, "unit"), facts.dose.r_squared),
                                 {{"slope", facts.dose.slope}, {"r_squared", facts.dose.r_squared}}});
   }
   if (facts.sums.pipelined > 0) {
-    finding.evidence.push_back({fmt::format("{} of them were sent without waiting for the one before", Count(facts.sums.pipelined)),
-                                {{"pipelined", static_cast<double>(facts.sums.pipelined)}}});
+    finding.evidence.push_back(
+        {fmt::format("{} of them were sent without waiting for the one before", Count(facts.sums.pipelined)),
+         {{"pipelined", static_cast<double>(facts.sums.pipelined)}}});
   }
   if (facts.sums.truncated) finding.evidence.push_back({"large results were sampled: counts are of the sample", {}});
   if (facts.judgement.capped) {
@@ -115,7 +123,8 @@ std::string AttributeOf(const FindingFacts& facts, bool to_one) {
   const std::string& reference = facts.columns.parent.column;
   if (to_one) {
     const std::string folded = lineage::FoldName(reference);
-    return folded.ends_with("_id") && folded != "_id" ? folded.substr(0, folded.size() - 3) : SingularName(facts.columns.child.relation);
+    return folded.ends_with("_id") && folded != "_id" ? folded.substr(0, folded.size() - 3)
+                                                      : SingularName(facts.columns.child.relation);
   }
   // Over an association table the rows that are returned name the relation.
   for (const sql::Output& output : facts.child.facts.outputs) {
@@ -139,7 +148,8 @@ void WriteFix(Finding& finding, const FindingFacts& facts, const TraceView& view
   finding.fix.sql = sql::BatchedSql(facts.child.sql, child, facts.sums.largest->child_comparison);
   // The key of the other table: each parent has one.
   const std::string folded = lineage::FoldName(facts.columns.child.column);
-  const bool to_one = folded == "id" || folded == "uuid" || folded == SingularName(facts.columns.child.relation) + "_id";
+  const bool to_one =
+      folded == "id" || folded == "uuid" || folded == SingularName(facts.columns.child.relation) + "_id";
   FixFamily family = to_one ? FixFamily::kLoadOne : FixFamily::kLoadMany;
   if (child.aggregate_only) family = FixFamily::kCount;
   if (child.operation != sql::Operation::kSelect) family = FixFamily::kBulkUpdate;
@@ -148,7 +158,8 @@ void WriteFix(Finding& finding, const FindingFacts& facts, const TraceView& view
     if (tag.statement_id == facts.child.statement_id) tags.push_back({tag.key, tag.value});
   }
   const sql::Orm orm = sql::GuessOrm(facts.child.sql, tags);
-  const bool same_table = lineage::FoldName(facts.columns.parent.relation) == lineage::FoldName(facts.columns.child.relation);
+  const bool same_table =
+      lineage::FoldName(facts.columns.parent.relation) == lineage::FoldName(facts.columns.child.relation);
   const std::string idiom = OrmIdiom(orm, family,
                                      {.parent_relation = facts.columns.parent.relation,
                                       .child_relation = LoadedRelation(facts),
@@ -156,36 +167,43 @@ void WriteFix(Finding& finding, const FindingFacts& facts, const TraceView& view
   if (!idiom.empty() && !facts.columns.parent.relation.empty()) finding.fix.orm.emplace_back(sql::OrmName(orm), idiom);
   switch (family) {
     case FixFamily::kCount:
-      finding.fix.advice = fmt::format("Count all of them in one query: {} = ANY($1) GROUP BY {}.", child_column, facts.columns.child.column);
+      finding.fix.advice = fmt::format("Count all of them in one query: {} = ANY($1) GROUP BY {}.", child_column,
+                                       facts.columns.child.column);
       break;
     case FixFamily::kBulkUpdate:
-      finding.fix.advice = fmt::format("{} all rows in one statement: {} = ANY($1), or join unnest() where the values differ.",
-                                       Verb(child.operation), child_column);
+      finding.fix.advice =
+          fmt::format("{} all rows in one statement: {} = ANY($1), or join unnest() where the values differ.",
+                      Verb(child.operation), child_column);
       break;
-    default: finding.fix.advice = fmt::format("Fetch the rows in one query: {} = ANY($1).", child_column);
+    default:
+      finding.fix.advice = fmt::format("Fetch the rows in one query: {} = ANY($1).", child_column);
   }
-  if (!finding.steps.empty()) finding.fix.advice += " Then do the same one level down: " + finding.steps.front().edge + ".";
+  if (!finding.steps.empty())
+    finding.fix.advice += " Then do the same one level down: " + finding.steps.front().edge + ".";
 }
 
 void WriteSummary(Finding& finding, const FindingFacts& facts) {
   const std::string relation = facts.columns.child.relation.empty() ? "rows" : facts.columns.child.relation;
   if (facts.small) {
-    finding.summary = fmt::format("{} on {} ran {} under parents of one or two rows in {} ({}): too small to tell whether it grows with them.",
-                                  Verb(facts.child.facts.operation), relation, Counted(facts.sums.children, "time"),
-                                  Counted(finding.units, "unit"), Duration(facts.sums.child_ns));
+    finding.summary = fmt::format(
+        "{} on {} ran {} under parents of one or two rows in {} ({}): too small to tell whether it grows with them.",
+        Verb(facts.child.facts.operation), relation, Counted(facts.sums.children, "time"),
+        Counted(finding.units, "unit"), Duration(facts.sums.child_ns));
     return;
   }
-  finding.summary = fmt::format("{} on {} by {} ran {} times, once per row of {} ({}). {}", Verb(facts.child.facts.operation), relation,
-                                facts.columns.child.column, Count(facts.sums.children),
-                                facts.columns.parent.relation.empty() ? "an earlier result" : facts.columns.parent.relation,
-                                Duration(finding.database_ns), finding.fix.advice);
+  finding.summary =
+      fmt::format("{} on {} by {} ran {} times, once per row of {} ({}). {}", Verb(facts.child.facts.operation),
+                  relation, facts.columns.child.column, Count(facts.sums.children),
+                  facts.columns.parent.relation.empty() ? "an earlier result" : facts.columns.parent.relation,
+                  Duration(finding.database_ns), finding.fix.advice);
 }
 
 }  // namespace
 
 EdgeColumns ColumnsOf(const Edge& edge, const trace::StatementRow& child) {
   const sql::ColumnRef& column = child.facts.comparisons[static_cast<size_t>(edge.child_comparison)].column;
-  return {.parent = {edge.parent_column.relation, edge.parent_column.column}, .child = {RelationOf(child.facts, column), column.column}};
+  return {.parent = {edge.parent_column.relation, edge.parent_column.column},
+          .child = {RelationOf(child.facts, column), column.column}};
 }
 
 std::string NameOf(const lineage::ColumnName& column) {

@@ -17,7 +17,7 @@ struct EdgeColumns {
   lineage::ColumnName parent, child;
 };
 EdgeColumns ColumnsOf(const lineage::Edge& edge, const trace::StatementRow& child);
-std::string NameOf(const lineage::ColumnName& column);   // "orders.user_id"; "an expression" if it has no name
+std::string NameOf(const lineage::ColumnName& column);  // "orders.user_id"; "an expression" if it has no name
 
 struct EdgeSums {
   const lineage::Edge* largest = nullptr;

@@ -1,6 +1,5 @@
-// What to write in the ORM that sent a statement. One table: rules name the family of the mend, reports print the idiom.
-// Class and attribute names are guessed from table names, and only for an ORM that was recognised.
-// Pure.
+// What to write in the ORM that sent a statement. One table: rules name the family of the mend, reports print the
+// idiom. Class and attribute names are guessed from table names, and only for an ORM that was recognised. Pure.
 #pragma once
 
 #include <string>
@@ -11,18 +10,18 @@
 namespace pgassay::detectors {
 
 enum class FixFamily {
-  kLoadMany,      // F1: the rows of a to-many relation, all parents at once
-  kLoadOne,       // F2: the row of a to-one relation, joined
-  kNarrow,        // F3: fewer columns
-  kCount,         // F6: counts and existence, grouped
-  kBulkUpdate,    // F5
-  kDeduplicate,   // F9
+  kLoadMany,     // F1: the rows of a to-many relation, all parents at once
+  kLoadOne,      // F2: the row of a to-one relation, joined
+  kNarrow,       // F3: fewer columns
+  kCount,        // F6: counts and existence, grouped
+  kBulkUpdate,   // F5
+  kDeduplicate,  // F9
 };
 
 struct IdiomNames {
-  std::string parent_relation;   // "users"
-  std::string child_relation;    // "orders"
-  std::string attribute;         // of the parent's class: "orders", "product"
+  std::string parent_relation;  // "users"
+  std::string child_relation;   // "orders"
+  std::string attribute;        // of the parent's class: "orders", "product"
 };
 
 // "select(User).options(selectinload(User.orders))"; "" for an unknown ORM.

@@ -14,17 +14,17 @@ namespace pgassay::lineage {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
-constexpr int64_t kOutlive = 2 * kSecond;          // sources after their unit's last statement
-constexpr int64_t kKeepIdle = 10 * kSecond;        // a unit in memory: a child may have been sent long before it completes
-constexpr size_t kMaxIdleUnits = 4096;             // beyond it idle units go after kOutlive already
-constexpr int64_t kMaxTaggedPause = kSecond;       // in one request; the next one of the same route is another
-constexpr int64_t kMaxUnitLength = 10 * kSecond;   // of a unit that nothing but idle gaps delimits
+constexpr int64_t kOutlive = 2 * kSecond;     // sources after their unit's last statement
+constexpr int64_t kKeepIdle = 10 * kSecond;   // a unit in memory: a child may have been sent long before it completes
+constexpr size_t kMaxIdleUnits = 4096;        // beyond it idle units go after kOutlive already
+constexpr int64_t kMaxTaggedPause = kSecond;  // in one request; the next one of the same route is another
+constexpr int64_t kMaxUnitLength = 10 * kSecond;  // of a unit that nothing but idle gaps delimits
 constexpr uint64_t kMaxUnitExecutions = 10'000;
 constexpr size_t kBudgetBytes = size_t{64} << 20;  // of all value sets
 constexpr size_t kMaxProbes = 1024;                // sources looked at for one value, latest first
 constexpr size_t kMaxParentsPerUnit = 65'536;
 constexpr size_t kMaxPendingBatches = 4096;
-constexpr size_t kMaxOpenCursors = 32;             // executions per session whose later rows are still placed
+constexpr size_t kMaxOpenCursors = 32;  // executions per session whose later rows are still placed
 constexpr uint64_t kSmallDomainRows = 64, kSmallDomainValues = 8;
 
 struct ColumnLayout {
@@ -33,7 +33,7 @@ struct ColumnLayout {
   uint32_t column_id = 0;
   TypeClass type_class = TypeClass::kUnknown;
   bool key_like = false;
-  int echo_comparison = -1;   // the comparison whose parameter this column can only repeat
+  int echo_comparison = -1;  // the comparison whose parameter this column can only repeat
 };
 
 // What is known of the hashed columns of one statement's result.
@@ -43,20 +43,23 @@ struct Layout {
 };
 
 struct Group {
-  std::vector<Source*> sources;        // lately touched ones towards the end
+  std::vector<Source*> sources;  // lately touched ones towards the end
   std::vector<uint64_t> sessions;
-  size_t streaming = 0;                // executions with rows that have not completed
-  std::map<std::pair<int64_t, int32_t>, uint64_t> unclaimed;   // executions per child statement and slot that no related source claimed
+  size_t streaming = 0;  // executions with rows that have not completed
+  std::map<std::pair<int64_t, int32_t>, uint64_t>
+      unclaimed;  // executions per child statement and slot that no related source claimed
 };
 
 struct Candidate {
   Source* source = nullptr;
   ValueSource::Occurrence occurrence{};
   uint64_t value = 0;
-  int level = 0;                       // 2 related, 1 unknown, 0 unrelated
+  int level = 0;  // 2 related, 1 unknown, 0 unrelated
   bool same_unit = false, same_session = false, rejoined = false, crossing = false;
 
-  auto Rank() const { return std::tuple(level, same_unit, same_session, occurrence.time_ns, occurrence.execution, occurrence.row); }
+  auto Rank() const {
+    return std::tuple(level, same_unit, same_session, occurrence.time_ns, occurrence.execution, occurrence.row);
+  }
 };
 
 struct SinkOutcome {
@@ -93,12 +96,18 @@ bool Conflict(const Unit& a, const Unit& b) {
 
 std::string_view UnitKindName(UnitKind kind) {
   switch (kind) {
-    case UnitKind::kScope: return "scope";
-    case UnitKind::kTraceparent: return "traceparent";
-    case UnitKind::kTransaction: return "transaction";
-    case UnitKind::kTag: return "tag";
-    case UnitKind::kPool: return "pool";
-    case UnitKind::kGap: return "gap";
+    case UnitKind::kScope:
+      return "scope";
+    case UnitKind::kTraceparent:
+      return "traceparent";
+    case UnitKind::kTransaction:
+      return "transaction";
+    case UnitKind::kTag:
+      return "tag";
+    case UnitKind::kPool:
+      return "pool";
+    case UnitKind::kGap:
+      return "gap";
   }
   return "";
 }
@@ -130,13 +139,15 @@ class Lineage::State {
 
   void RenameApplication(uint64_t session_id, std::string_view name) { SessionOf(session_id).OnApplicationName(name); }
 
-  void AddRows(const session::RowBatch& batch, const StatementProfile& statement, std::span<const ResultColumn> columns) {
+  void AddRows(const session::RowBatch& batch, const StatementProfile& statement,
+               std::span<const ResultColumn> columns) {
     if (batch.hashed_columns.empty() || batch.row_count == 0) return;
     if (statement.facts != nullptr && statement.facts->catalog_only) return;
     Learn(statement);
     SessionState& session = SessionOf(batch.session_id);
     const Layout& layout = LayoutOf(statement, batch.columns_hash, columns, batch.hashed_columns);
-    PendingRows::Batch rows{batch.time_ns, batch.first_row, batch.row_count, {batch.hashes.begin(), batch.hashes.end()}};
+    PendingRows::Batch rows{
+        batch.time_ns, batch.first_row, batch.row_count, {batch.hashes.begin(), batch.hashes.end()}};
 
     if (const auto open = open_cursors_.find({batch.session_id, batch.execution_id}); open != open_cursors_.end()) {
       AppendRows(open->second, layout, rows, batch.session_id);
@@ -208,7 +219,8 @@ class Lineage::State {
   void LeaveGroup(SessionState& session) {
     Group& group = groups_[session.group];
     group.streaming -= std::min(group.streaming, session.pending.size());
-    for (const auto& [execution_id, rows] : session.pending) layouts_of_pending_.erase({session.info.session_id, execution_id});
+    for (const auto& [execution_id, rows] : session.pending)
+      layouts_of_pending_.erase({session.info.session_id, execution_id});
     session.pending.clear();
     std::erase(group.sessions, session.info.session_id);
     for (auto at = open_cursors_.lower_bound({session.info.session_id, 0});
@@ -263,7 +275,8 @@ class Lineage::State {
     WorkTags tags;
     if (execution.simple_protocol || execution.first_execution_of_parse) tags = ReadWorkTags(execution.tags);
     UnitState* current = Find(session.unit);
-    const int64_t gap = execution.ready_before_ns > 0 ? std::max<int64_t>(execution.sent_ns - execution.ready_before_ns, 0) : 0;
+    const int64_t gap =
+        execution.ready_before_ns > 0 ? std::max<int64_t>(execution.sent_ns - execution.ready_before_ns, 0) : 0;
 
     if (!tags.trace_id.empty()) return TraceUnit(session, execution, tags, current, in_transaction);
     if (in_transaction && current != nullptr) {
@@ -275,7 +288,8 @@ class Lineage::State {
     if (fits) {
       if (!tags.label.empty() && current->row.label.empty()) {
         SetLabel(*current, tags.label);
-        if (current->row.kind != UnitKind::kTransaction && current->row.kind != UnitKind::kTraceparent) current->row.kind = UnitKind::kTag;
+        if (current->row.kind != UnitKind::kTransaction && current->row.kind != UnitKind::kTraceparent)
+          current->row.kind = UnitKind::kTag;
       }
       const bool fresh_transaction = execution.statement.operation == sql::Operation::kBegin;
       if (fresh_transaction && current->statements == 0 && current->row.label.empty()) {
@@ -305,9 +319,11 @@ class Lineage::State {
     return unit;
   }
 
-  UnitState& TraceUnit(SessionState& session, const Execution& execution, const WorkTags& tags, UnitState* current, bool in_transaction) {
+  UnitState& TraceUnit(SessionState& session, const Execution& execution, const WorkTags& tags, UnitState* current,
+                       bool in_transaction) {
     UnitState* known = nullptr;
-    if (const auto found = units_by_trace_.find(tags.trace_id); found != units_by_trace_.end()) known = Find(found->second);
+    if (const auto found = units_by_trace_.find(tags.trace_id); found != units_by_trace_.end())
+      known = Find(found->second);
     UnitState* unit = known;
     // A BEGIN carries no comment: the transaction it opened is the request's own.
     const bool adopts = current != nullptr && current->row.trace_id.empty() && current != known &&
@@ -330,7 +346,8 @@ class Lineage::State {
 
   // A top-level savepoint may be a test's: its statements are kept apart until the transaction says which it was.
   UnitState& SavepointUnit(SessionState& session, UnitState& current, const Execution& execution) {
-    if (execution.statement.operation != sql::Operation::kSavepoint || !session.savepoints.empty() || session.transaction_unit == 0) {
+    if (execution.statement.operation != sql::Operation::kSavepoint || !session.savepoints.empty() ||
+        session.transaction_unit == 0) {
       return current;
     }
     UnitState& sub_unit = NewUnit(session, UnitKind::kTransaction, execution.sent_ns);
@@ -344,7 +361,8 @@ class Lineage::State {
 
   static void SetLabel(UnitState& unit, const std::string& label) { unit.row.label = label; }
 
-  bool StartsAnew(SessionState& session, const UnitState& current, const Execution& execution, const WorkTags& tags, int64_t gap) const {
+  bool StartsAnew(SessionState& session, const UnitState& current, const Execution& execution, const WorkTags& tags,
+                  int64_t gap) const {
     const Boundary boundary = BoundaryOf(execution);
     if (boundary == Boundary::kBeginsUnit && current.statements > 0) return true;
     if (session.boundary && current.statements > 0) return true;
@@ -354,8 +372,10 @@ class Lineage::State {
     }
     const bool finer_split = session.has_boundaries || !current.row.label.empty();
     if (gap > session.GapThreshold(finer_split)) return true;
-    const bool bounded = current.row.kind == UnitKind::kGap || current.row.kind == UnitKind::kPool || current.row.kind == UnitKind::kTag;
-    return bounded && (current.row.statements >= kMaxUnitExecutions || execution.sent_ns - current.row.begin_ns > kMaxUnitLength);
+    const bool bounded =
+        current.row.kind == UnitKind::kGap || current.row.kind == UnitKind::kPool || current.row.kind == UnitKind::kTag;
+    return bounded &&
+           (current.row.statements >= kMaxUnitExecutions || execution.sent_ns - current.row.begin_ns > kMaxUnitLength);
   }
 
   bool InTransaction(SessionState& session, const Execution& execution) {
@@ -389,7 +409,8 @@ class Lineage::State {
       UnitState* sub_unit = Find(id);
       if (sub_unit == nullptr) continue;
       sub_unit->open_in_sessions = 0;
-      // Savepoints of the application's own: one unit after all. Rolled back, it was a test's wrapper, and the tests stay apart.
+      // Savepoints of the application's own: one unit after all. Rolled back, it was a test's wrapper, and the tests
+      // stay apart.
       if (committed && main != nullptr && sub_unit != main) {
         Join(*main, *sub_unit);
         continue;
@@ -406,7 +427,8 @@ class Lineage::State {
     if (committed && main != nullptr && !session.sub_units.empty()) session.unit = main->row.unit_id;
     session.savepoints.clear();
     session.sub_units.clear();
-    if (session.transaction_pinged && session.transaction_statements == 0) session.boundary = session.has_boundaries = true;
+    if (session.transaction_pinged && session.transaction_statements == 0)
+      session.boundary = session.has_boundaries = true;
     session.transaction_unit = 0;
     session.transaction = 0;
   }
@@ -419,20 +441,33 @@ class Lineage::State {
       case kBegin:
         if (!session.in_transaction) BeginTransaction(session, &unit, execution.done_ns);
         return;
-      case kCommit: EndTransaction(session, true); return;
-      case kRollback:
-        if (session.in_transaction) EndTransaction(session, false);
-        else session.boundary = session.has_boundaries = true;
+      case kCommit:
+        EndTransaction(session, true);
         return;
-      case kSavepoint: session.savepoints.push_back(name); return;
-      case kReleaseSavepoint: CutSavepoints(session, name, true); return;
-      case kRollbackToSavepoint: CutSavepoints(session, name, false); return;
-      default: break;
+      case kRollback:
+        if (session.in_transaction)
+          EndTransaction(session, false);
+        else
+          session.boundary = session.has_boundaries = true;
+        return;
+      case kSavepoint:
+        session.savepoints.push_back(name);
+        return;
+      case kReleaseSavepoint:
+        CutSavepoints(session, name, true);
+        return;
+      case kRollbackToSavepoint:
+        CutSavepoints(session, name, false);
+        return;
+      default:
+        break;
     }
     const Boundary boundary = BoundaryOf(execution);
     if (session.in_transaction) {
-      if (boundary == Boundary::kBeginsUnit && execution.statement.operation == kSelect) session.transaction_pinged = true;
-      else if (!IsHousekeeping(execution)) ++session.transaction_statements;
+      if (boundary == Boundary::kBeginsUnit && execution.statement.operation == kSelect)
+        session.transaction_pinged = true;
+      else if (!IsHousekeeping(execution))
+        ++session.transaction_statements;
     } else if (boundary == Boundary::kEndsUnit) {
       session.boundary = session.has_boundaries = true;
     } else if (boundary == Boundary::kBeginsUnit) {
@@ -459,7 +494,8 @@ class Lineage::State {
   }
 
   void Learn(const StatementProfile& statement) {
-    if (statement.facts == nullptr || !learned_.insert(statement.statement_id).second || statement.facts->catalog_only) return;
+    if (statement.facts == nullptr || !learned_.insert(statement.statement_id).second || statement.facts->catalog_only)
+      return;
     for (const sql::Relation& relation : statement.facts->relations) rules_.AddRelation(relation.name);
     for (const sql::Join& join : statement.facts->joins) {
       rules_.AddJoin(NameOf(*statement.facts, join.left), NameOf(*statement.facts, join.right));
@@ -468,7 +504,8 @@ class Lineage::State {
 
   void LearnTypes(std::span<const ResultColumn> columns) {
     for (const ResultColumn& column : columns) {
-      if (column.type_oid != 0 && !column.column.empty()) column_types_[ColumnId({column.relation, column.column})] = column.type_oid;
+      if (column.type_oid != 0 && !column.column.empty())
+        column_types_[ColumnId({column.relation, column.column})] = column.type_oid;
     }
   }
 
@@ -482,15 +519,16 @@ class Lineage::State {
     return at->second;
   }
 
-  const Layout& LayoutOf(const StatementProfile& statement, uint64_t columns_hash, std::span<const ResultColumn> columns,
-                         std::span<const uint16_t> hashed_columns) {
+  const Layout& LayoutOf(const StatementProfile& statement, uint64_t columns_hash,
+                         std::span<const ResultColumn> columns, std::span<const uint16_t> hashed_columns) {
     auto& known = layouts_[{statement.statement_id, columns_hash}];
     if (known != nullptr && std::ranges::equal(known->hashed_columns, hashed_columns)) {
       bool same = true;
       for (const ColumnLayout& column : known->columns) {
         const auto at = static_cast<size_t>(column.position);
-        same &= at >= columns.size() || (columns[at].type_oid == column.column.type_oid && columns[at].relation == column.column.relation &&
-                                         columns[at].column == column.column.column);
+        same &= at >= columns.size() ||
+                (columns[at].type_oid == column.column.type_oid && columns[at].relation == column.column.relation &&
+                 columns[at].column == column.column.column);
       }
       if (same) return *known;
     }
@@ -513,7 +551,8 @@ class Lineage::State {
     return *known;
   }
 
-  static void NameFromFacts(ResultColumn& column, const StatementProfile& statement, size_t position, size_t column_count) {
+  static void NameFromFacts(ResultColumn& column, const StatementProfile& statement, size_t position,
+                            size_t column_count) {
     if (!column.column.empty() || statement.facts == nullptr || statement.facts->outputs.size() != column_count) return;
     const sql::Output& output = statement.facts->outputs[position];
     if (output.kind != sql::Output::Kind::kColumn) return;
@@ -538,7 +577,8 @@ class Lineage::State {
         }
       }
       for (const ColumnName& name : equal) {
-        if (name.column == column.column && (name.relation == column.relation || name.relation.empty() || column.relation.empty())) {
+        if (name.column == column.column &&
+            (name.relation == column.relation || name.relation.empty() || column.relation.empty())) {
           return static_cast<int>(i);
         }
       }
@@ -563,14 +603,14 @@ class Lineage::State {
         FindTupleClaim(outcome, session, unit, execution);
       } else if (sink.elements == 1 && sink.hashes.size() == 1 && sink.hashes[0].hash != 0) {
         outcome.value = sink.hashes[0].hash;
-        outcome.claim = FindClaim(session, unit, execution.sent_ns, outcome.column_id, SinkType(sink, outcome.column_id), sink.hashes[0],
-                                  &outcome.untested);
+        outcome.claim = FindClaim(session, unit, execution.sent_ns, outcome.column_id,
+                                  SinkType(sink, outcome.column_id), sink.hashes[0], &outcome.untested);
         if (outcome.claim) outcome.value = outcome.claim->value;
         domains_[outcome.column_id].Add(outcome.value);
       } else if (sink.elements <= 1) {
         continue;  // NULL, or not hashed
       }
-      outcomes.push_back(std::move(outcome));
+      outcomes.push_back(outcome);
     }
     return outcomes;
   }
@@ -579,13 +619,16 @@ class Lineage::State {
     return TypeClassOf(sink.type_oid != 0 ? sink.type_oid : column_types_[column_id]);
   }
 
-  std::optional<Candidate> FindClaim(SessionState& session, UnitState& unit, int64_t sent_ns, uint32_t column_id, TypeClass type_class,
-                                     const ValueHash& value, bool* untested) {
+  std::optional<Candidate> FindClaim(SessionState& session, UnitState& unit, int64_t sent_ns, uint32_t column_id,
+                                     TypeClass type_class, const ValueHash& value, bool* untested) {
     std::optional<Candidate> best;
-    const auto consider = [&](Source& source) { Consider(source, session, unit, sent_ns, column_id, type_class, value, best, untested); };
+    const auto consider = [&](Source& source) {
+      Consider(source, session, unit, sent_ns, column_id, type_class, value, best, untested);
+    };
     const Group& group = groups_[session.group];
     size_t probes = 0;
-    for (auto at = group.sources.rbegin(); at != group.sources.rend() && probes < kMaxProbes; ++at, ++probes) consider(**at);
+    for (auto at = group.sources.rbegin(); at != group.sources.rend() && probes < kMaxProbes; ++at, ++probes)
+      consider(**at);
     // A trace may span processes.
     if (!unit.row.trace_id.empty()) {
       for (const auto& source : unit.sources) consider(*source);
@@ -595,11 +638,15 @@ class Lineage::State {
     return best;
   }
 
-  void Consider(Source& source, const SessionState& session, UnitState& unit, int64_t sent_ns, uint32_t column_id, TypeClass type_class,
-                const ValueHash& value, std::optional<Candidate>& best, bool* untested) {
+  void Consider(Source& source, const SessionState& session, UnitState& unit, int64_t sent_ns, uint32_t column_id,
+                TypeClass type_class, const ValueHash& value, std::optional<Candidate>& best, bool* untested) {
     if (source.values.evicted() || source.type_class == TypeClass::kNotComparable) return;
-    if (type_class != TypeClass::kUnknown && source.type_class != TypeClass::kUnknown && type_class != source.type_class) return;
-    if (!source.key_like && source.values.rows() >= kSmallDomainRows && source.values.distinct_estimate() < kSmallDomainValues) return;
+    if (type_class != TypeClass::kUnknown && source.type_class != TypeClass::kUnknown &&
+        type_class != source.type_class)
+      return;
+    if (!source.key_like && source.values.rows() >= kSmallDomainRows &&
+        source.values.distinct_estimate() < kSmallDomainValues)
+      return;
     uint64_t found_value = value.hash;
     const ValueSource::Occurrence* occurrence = source.values.Latest(value.hash, sent_ns);
     if (occurrence == nullptr && value.alternate != 0) {
@@ -659,8 +706,10 @@ class Lineage::State {
     const UnitState& source_unit = Root(first->source->unit_id);
     for (size_t i = 1; i < columns.size(); ++i) {
       const bool together = std::ranges::any_of(source_unit.sources, [&](const auto& source) {
-        return source->key.statement_id == first->source->key.statement_id && source->key.position != first->source->key.position &&
-               source->values.OccursAt(outcome.sink->members[i].hash, first->occurrence.execution, first->occurrence.row);
+        return source->key.statement_id == first->source->key.statement_id &&
+               source->key.position != first->source->key.position &&
+               source->values.OccursAt(outcome.sink->members[i].hash, first->occurrence.execution,
+                                       first->occurrence.row);
       });
       if (!together) return;
     }
@@ -668,7 +717,8 @@ class Lineage::State {
     outcome.claim = first;
   }
 
-  // A claim that crossed joins what it connects: on one connection the whole units, from another connection this execution alone.
+  // A claim that crossed joins what it connects: on one connection the whole units, from another connection this
+  // execution alone.
   UnitState& FollowClaims(SessionState& session, UnitState& unit, const std::vector<SinkOutcome>& outcomes) {
     const Candidate* best = nullptr;
     for (const SinkOutcome& outcome : outcomes) {
@@ -696,7 +746,8 @@ class Lineage::State {
     if (unit.last_session_id == session.info.session_id && unit.last_done_ns > 0) {
       row.think_ns += std::max<int64_t>(execution.sent_ns - unit.last_done_ns, 0);
     }
-    if (unit.last_done_ns > 0) unit.AddPause(execution.sent_ns, std::max<int64_t>(execution.sent_ns - unit.last_done_ns, 0));
+    if (unit.last_done_ns > 0)
+      unit.AddPause(execution.sent_ns, std::max<int64_t>(execution.sent_ns - unit.last_done_ns, 0));
     unit.last_session_id = session.info.session_id;
     unit.last_done_ns = std::max(unit.last_done_ns, execution.done_ns);
     row.end_ns = std::max(row.end_ns, execution.done_ns);
@@ -708,7 +759,8 @@ class Lineage::State {
     Touch(unit);
   }
 
-  void CountStatement(const SessionState& session, UnitState& unit, const Execution& execution, const std::vector<SinkOutcome>& outcomes) {
+  void CountStatement(const SessionState& session, UnitState& unit, const Execution& execution,
+                      const std::vector<SinkOutcome>& outcomes) {
     StatementState& state = unit.Statement(execution.statement.statement_id);
     state.dirty = true;
     UnitStatement& row = state.row;
@@ -740,7 +792,8 @@ class Lineage::State {
       if (outcome.value == 0) continue;
       single = true;
       value = value * 31 + outcome.value;
-      claimed |= outcome.claim && !outcome.claim->source->outside && MayFeed(*outcome.claim, outcome.column_id, row.statement_id);
+      claimed |= outcome.claim && !outcome.claim->source->outside &&
+                 MayFeed(*outcome.claim, outcome.column_id, row.statement_id);
       untested |= outcome.untested;
     }
     row.batches += batch ? 1 : 0;
@@ -750,7 +803,8 @@ class Lineage::State {
       return;
     }
     ++row.unclaimed;
-    if (state.unclaimed_values.size() < kMaxKept || state.unclaimed_values.contains(value)) ++state.unclaimed_values[value];
+    if (state.unclaimed_values.size() < kMaxKept || state.unclaimed_values.contains(value))
+      ++state.unclaimed_values[value];
   }
 
   // Values that merely coincide leave a loop without a known parent.
@@ -771,7 +825,8 @@ class Lineage::State {
     SinkState& sink = unit.Sink(execution.statement.statement_id, outcome.sink->comparison);
     sink.column_id = outcome.column_id;
     ++sink.executions;
-    uint64_t& unclaimed = groups_[session.group].unclaimed[{execution.statement.statement_id, outcome.sink->comparison}];
+    uint64_t& unclaimed =
+        groups_[session.group].unclaimed[{execution.statement.statement_id, outcome.sink->comparison}];
     if (!outcome.untested && (!outcome.claim || outcome.claim->level < 2)) ++unclaimed;
     const bool known = sink.values.contains(outcome.value);
     SinkState::Value* value = known || sink.values.size() < kMaxKept ? &sink.values[outcome.value] : nullptr;
@@ -834,7 +889,8 @@ class Lineage::State {
     } else {
       // Other connections give their own share: what they ran without a claim in the meantime is not in this unit.
       const uint64_t here = sink.unclaimed - std::min(sink.unclaimed, edge.unclaimed_at_last_claim);
-      const uint64_t beside = claim.group_unclaimed - std::min(claim.group_unclaimed, edge.group_unclaimed_at_last_claim);
+      const uint64_t beside =
+          claim.group_unclaimed - std::min(claim.group_unclaimed, edge.group_unclaimed_at_last_claim);
       row.holes += claim.same_connection ? here : std::max(here, beside);
     }
     edge.unclaimed_at_last_claim = sink.unclaimed;
@@ -855,7 +911,8 @@ class Lineage::State {
     row.child_bytes += claim.bytes;
     if (edge.claims.size() < kMaxKept) edge.claims.push_back(claim);
     if (related) {
-      if (const auto value = sink.values.find(claim.value); value != sink.values.end()) value->second.related_edge = edge.number;
+      if (const auto value = sink.values.find(claim.value); value != sink.values.end())
+        value->second.related_edge = edge.number;
     }
     Touch(unit);
   }
@@ -867,8 +924,8 @@ class Lineage::State {
       if (facts->target >= 0) ++unit.writes[facts->relations[static_cast<size_t>(facts->target)].name];
       return;
     }
-    if (facts->operation != sql::Operation::kSelect || facts->locking || facts->volatile_functions || facts->relations.empty() ||
-        execution.parameters_hash == 0) {
+    if (facts->operation != sql::Operation::kSelect || facts->locking || facts->volatile_functions ||
+        facts->relations.empty() || execution.parameters_hash == 0) {
       return;
     }
     const RepeatKey key{execution.statement.statement_id, execution.parameters_hash};
@@ -914,16 +971,20 @@ class Lineage::State {
     return rows;
   }
 
-  // Rows of executions that still run count from the moment they reached the client: a child may already follow from them.
+  // Rows of executions that still run count from the moment they reached the client: a child may already follow from
+  // them.
   void PromoteStreams(const SessionState& child, const Execution& execution) {
     const Group& group = groups_[child.group];
     if (group.streaming == 0 || execution.sinks.empty()) return;
     for (const uint64_t session_id : group.sessions) {
       SessionState& session = sessions_.at(session_id);
       for (auto& [execution_id, pending] : session.pending) {
-        if (pending.promoted != kNobody || pending.batches.empty() || pending.batches.front().time_ns > execution.sent_ns) continue;
+        if (pending.promoted != kNobody || pending.batches.empty() ||
+            pending.batches.front().time_ns > execution.sent_ns)
+          continue;
         UnitState* unit = Find(session.unit);
-        const bool fits = unit != nullptr && (session.in_transaction || pending.batches.front().time_ns - unit->last_activity_ns < kOutlive);
+        const bool fits = unit != nullptr && (session.in_transaction ||
+                                              pending.batches.front().time_ns - unit->last_activity_ns < kOutlive);
         if (!fits) unit = &NewUnit(session, UnitKind::kGap, pending.batches.front().time_ns);
         pending.promoted_unit = unit->row.unit_id;
         pending.promoted = NewParent(session, *unit, pending.statement.statement_id);
@@ -974,7 +1035,8 @@ class Lineage::State {
     }
     const Candidate* best = nullptr;
     for (const SinkOutcome& outcome : outcomes) {
-      if (outcome.claim && !outcome.claim->source->outside && (best == nullptr || outcome.claim->Rank() > best->Rank())) best = &*outcome.claim;
+      if (outcome.claim && !outcome.claim->source->outside && (best == nullptr || outcome.claim->Rank() > best->Rank()))
+        best = &*outcome.claim;
     }
     if (best != nullptr) SetAncestor(index, unit, *best);
     if (columns == nullptr) return;
@@ -1000,8 +1062,8 @@ class Lineage::State {
     std::vector<Echo> echoes;
   };
 
-  // A column that the statement's own equality fixes to a parameter is never a new source: it has the parameter's. Where nobody
-  // claimed the parameter, the request brought the value along, and the echo stands for that.
+  // A column that the statement's own equality fixes to a parameter is never a new source: it has the parameter's.
+  // Where nobody claimed the parameter, the request brought the value along, and the echo stands for that.
   std::vector<Echo> EchoesOf(SessionState& session, UnitState& unit, const Execution& execution, const Layout& layout,
                              const PendingRows& pending, const std::vector<SinkOutcome>& outcomes) {
     std::vector<Echo> echoes(layout.columns.size(), Echo::kNo);
@@ -1038,7 +1100,8 @@ class Lineage::State {
     for (const ValueHash& value : outcome.sink->hashes) {
       if (value.hash == 0 || probed == kProbed) continue;
       ++probed;
-      found += FindClaim(session, unit, execution.sent_ns, outcome.column_id, SinkType(*outcome.sink, outcome.column_id), value, &untested)
+      found += FindClaim(session, unit, execution.sent_ns, outcome.column_id,
+                         SinkType(*outcome.sink, outcome.column_id), value, &untested)
                    ? 1
                    : 0;
     }
@@ -1062,7 +1125,8 @@ class Lineage::State {
       for (uint32_t row = 0; row < batch.row_count; ++row) {
         const uint64_t hash = batch.hashes[row * width + i];
         if (hash == 0) continue;
-        if (source.values.Add(hash, index, static_cast<uint32_t>(batch.first_row) + row, batch.time_ns)) ++parents_[index].distinct[i];
+        if (source.values.Add(hash, index, static_cast<uint32_t>(batch.first_row) + row, batch.time_ns))
+          ++parents_[index].distinct[i];
         domains_[column.column_id].Add(hash);
       }
       Keep(source, batch.time_ns);
@@ -1070,7 +1134,8 @@ class Lineage::State {
     if (total_bytes_ > kBudgetBytes) EvictSome();
   }
 
-  Source& SourceFor(UnitState& unit, int64_t statement_id, const ColumnLayout& column, uint32_t hashed_index, uint64_t session_id) {
+  Source& SourceFor(UnitState& unit, int64_t statement_id, const ColumnLayout& column, uint32_t hashed_index,
+                    uint64_t session_id) {
     const SourceKey key{statement_id, column.position};
     if (Source* known = unit.FindSource(key, session_id)) return *known;
     auto source = std::make_unique<Source>();
@@ -1111,8 +1176,8 @@ class Lineage::State {
     sources.pop_back();
   }
 
-  // Frees a quarter of the budget: first what claimed nothing for two seconds, longest untouched first; last of all a column that
-  // lately claimed and has values left that it has not.
+  // Frees a quarter of the budget: first what claimed nothing for two seconds, longest untouched first; last of all a
+  // column that lately claimed and has values left that it has not.
   void EvictSome() {
     std::vector<Source*> victims;
     for (auto& [name, group] : groups_) {
@@ -1160,7 +1225,8 @@ class Lineage::State {
     for (auto& [key, edge] : unit.edges) {
       if (!std::exchange(edge.dirty, false)) continue;
       const auto sink = unit.sinks.find({key.child_statement_id, key.child_comparison});
-      sink_.OnEdge(MakeEdge(unit, edge, parents_, sink == unit.sinks.end() ? 0 : domains_[sink->second.column_id].Estimate()));
+      sink_.OnEdge(
+          MakeEdge(unit, edge, parents_, sink == unit.sinks.end() ? 0 : domains_[sink->second.column_id].Estimate()));
     }
     for (auto& [key, state] : unit.repeats) {
       if (std::exchange(state.dirty, false)) sink_.OnRepeat(MakeRepeat(unit, state));
@@ -1186,12 +1252,15 @@ class Lineage::State {
       at = units_.erase(at);
     }
     // What had joined a unit that is gone is gone with it.
-    std::erase_if(units_, [this](const auto& entry) { return entry.second.row.joined_to != 0 && !units_.contains(entry.second.row.joined_to); });
+    std::erase_if(units_, [this](const auto& entry) {
+      return entry.second.row.joined_to != 0 && !units_.contains(entry.second.row.joined_to);
+    });
   }
 
   void FreeParent(uint32_t parent) {
     free_parents_.push_back(parent);
-    if (!open_cursors_.empty()) std::erase_if(open_cursors_, [parent](const auto& entry) { return entry.second.parent == parent; });
+    if (!open_cursors_.empty())
+      std::erase_if(open_cursors_, [parent](const auto& entry) { return entry.second.parent == parent; });
   }
 
   LineageSink& sink_;
@@ -1228,8 +1297,11 @@ Lineage::~Lineage() = default;
 
 void Lineage::OnSessionOpened(const SessionInfo& session) { state_->OpenSession(session); }
 void Lineage::OnSessionClosed(uint64_t session_id, int64_t /*time_ns*/) { state_->CloseSession(session_id); }
-void Lineage::OnApplicationName(uint64_t session_id, std::string_view name) { state_->RenameApplication(session_id, name); }
-void Lineage::OnRows(const session::RowBatch& batch, const StatementProfile& statement, std::span<const ResultColumn> columns) {
+void Lineage::OnApplicationName(uint64_t session_id, std::string_view name) {
+  state_->RenameApplication(session_id, name);
+}
+void Lineage::OnRows(const session::RowBatch& batch, const StatementProfile& statement,
+                     std::span<const ResultColumn> columns) {
   state_->AddRows(batch, statement, columns);
 }
 int64_t Lineage::OnExecution(const Execution& execution) { return state_->Execute(execution); }

@@ -16,7 +16,8 @@ char Lower(char c) { return IsUpper(c) ? static_cast<char>(c - 'A' + 'a') : c; }
 bool IsPartitionWord(std::string_view word) {
   if (word == "default") return true;
   if (word.empty() || !IsDigit(word.back())) return false;
-  return std::ranges::all_of(word, [](char c) { return IsDigit(c) || c == 'p' || c == 'y' || c == 'm' || c == 'w' || c == 'q'; });
+  return std::ranges::all_of(
+      word, [](char c) { return IsDigit(c) || c == 'p' || c == 'y' || c == 'm' || c == 'w' || c == 'q'; });
 }
 
 void CutPartitionSuffix(std::string& name) {
@@ -49,8 +50,8 @@ std::string WithoutUnderscores(std::string_view name) {
 // Columns that hold a key of their own table.
 bool IsSelfRole(std::string_view column) {
   static constexpr std::array<std::string_view, 19> kRoles = {
-      "parent_id",   "parent",      "root_id",     "ancestor_id",  "manager_id", "supervisor_id", "reply_to_id",
-      "reply_to",    "previous_id", "prev_id",     "next_id",      "reports_to", "reports_to_id", "superior_id",
+      "parent_id",   "parent",      "root_id",      "ancestor_id",    "manager_id", "supervisor_id", "reply_to_id",
+      "reply_to",    "previous_id", "prev_id",      "next_id",        "reports_to", "reports_to_id", "superior_id",
       "original_id", "replaced_by", "duplicate_of", "in_reply_to_id", "in_reply_to"};
   return std::ranges::find(kRoles, column) != kRoles.end() ||
          (column.starts_with("parent_") && column.ends_with("_id"));
@@ -70,14 +71,15 @@ std::string FoldName(std::string_view name) {
 
 std::vector<std::string> SingularForms(const std::string& relation) {
   std::vector<std::string> forms{relation};
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kIrregular = {{{"people", "person"},
-                                                                                               {"children", "child"},
-                                                                                               {"women", "woman"},
-                                                                                               {"men", "man"},
-                                                                                               {"indices", "index"},
-                                                                                               {"analyses", "analysis"},
-                                                                                               {"media", "medium"},
-                                                                                               {"criteria", "criterion"}}};
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kIrregular = {
+      {{"people", "person"},
+       {"children", "child"},
+       {"women", "woman"},
+       {"men", "man"},
+       {"indices", "index"},
+       {"analyses", "analysis"},
+       {"media", "medium"},
+       {"criteria", "criterion"}}};
   for (const auto& [plural, singular] : kIrregular) {
     if (relation == plural || relation.ends_with("_" + std::string(plural))) {
       forms.push_back(relation.substr(0, relation.size() - plural.size()) + std::string(singular));
@@ -90,8 +92,8 @@ std::vector<std::string> SingularForms(const std::string& relation) {
   if (relation.size() > 4 && relation.ends_with("ies")) {
     cut(3, "y");
     cut(1, "");
-  } else if (relation.ends_with("ses") || relation.ends_with("xes") || relation.ends_with("zes") || relation.ends_with("ches") ||
-             relation.ends_with("shes")) {
+  } else if (relation.ends_with("ses") || relation.ends_with("xes") || relation.ends_with("zes") ||
+             relation.ends_with("ches") || relation.ends_with("shes")) {
     cut(2, "");
     cut(1, "");
   } else if (relation.size() > 3 && relation.ends_with("ves")) {
@@ -138,14 +140,17 @@ bool RelationRules::Joined(const ColumnName& left, const ColumnName& right) cons
 
 // REQUIRES: both folded.
 bool RelationRules::References(const ColumnName& reference, const ColumnName& key) const {
-  if (reference.relation == key.relation && reference.column != key.column && IsPlainKey(key.column) && IsSelfRole(reference.column)) {
-    const std::string stem = reference.column.ends_with("_id") ? reference.column.substr(0, reference.column.size() - 3) : reference.column;
+  if (reference.relation == key.relation && reference.column != key.column && IsPlainKey(key.column) &&
+      IsSelfRole(reference.column)) {
+    const std::string stem =
+        reference.column.ends_with("_id") ? reference.column.substr(0, reference.column.size() - 3) : reference.column;
     if (!folded_by_stem_.contains(stem)) return true;
   }
   const auto names = [&](const std::string& stem) {
     const std::string whole = stem + "_" + key.column;
     return reference.column == whole || reference.column.ends_with("_" + whole) ||
-           WithoutUnderscores(reference.column) == WithoutUnderscores(whole) || (IsPlainKey(key.column) && reference.column == stem);
+           WithoutUnderscores(reference.column) == WithoutUnderscores(whole) ||
+           (IsPlainKey(key.column) && reference.column == stem);
   };
   for (const std::string& stem : SingularForms(key.relation)) {
     if (names(stem)) return true;
@@ -167,13 +172,15 @@ bool RelationRules::PointsElsewhere(const ColumnName& reference, const ColumnNam
 }
 
 Relationship RelationRules::Judge(const ColumnName& source, const ColumnName& sink) const {
-  if (source.relation.empty() || sink.relation.empty() || source.column.empty() || sink.column.empty()) return Relationship::kUnknown;
+  if (source.relation.empty() || sink.relation.empty() || source.column.empty() || sink.column.empty())
+    return Relationship::kUnknown;
   const ColumnName a{FoldName(source.relation), SnakeCase(source.column)};
   const ColumnName b{FoldName(sink.relation), SnakeCase(sink.column)};
   if (a == b) return LooksLikeKey(a.column) ? Relationship::kSameKey : Relationship::kName;
   if (joins_.contains(a < b ? std::pair{a, b} : std::pair{b, a})) return Relationship::kJoin;
   if (References(a, b) || References(b, a)) return Relationship::kName;
-  if (a.column == b.column && !IsPlainKey(a.column) && LooksLikeKey(a.column) && !IsSelfRole(a.column)) return Relationship::kName;
+  if (a.column == b.column && !IsPlainKey(a.column) && LooksLikeKey(a.column) && !IsSelfRole(a.column))
+    return Relationship::kName;
   if (PointsElsewhere(a, b) || PointsElsewhere(b, a)) return Relationship::kUnrelated;
   if (IsPlainKey(a.column) && IsPlainKey(b.column)) return Relationship::kUnrelated;
   return Relationship::kUnknown;

@@ -1,8 +1,8 @@
-// How two columns are related as far as names and observed joins tell: the fourth gate of an N+1, and what a claim prefers.
-// No catalogue: a foreign key is guessed from `x.id` and `y.x_id` (singular or plural, any role before it, snake or camel case),
-// `parent_id` and its like within one table, and equal key names; an equi-join seen in the traffic beats a name.
-// Names are compared without schema, case and partition suffix.
-// Threads: one owner. Pure apart from what it was told.
+// How two columns are related as far as names and observed joins tell: the fourth gate of an N+1, and what a claim
+// prefers. No catalogue: a foreign key is guessed from `x.id` and `y.x_id` (singular or plural, any role before it,
+// snake or camel case), `parent_id` and its like within one table, and equal key names; an equi-join seen in the
+// traffic beats a name. Names are compared without schema, case and partition suffix. Threads: one owner. Pure apart
+// from what it was told.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ struct ColumnName {
   friend auto operator<=>(const ColumnName&, const ColumnName&) = default;
 };
 
-// "OrderItem" and "order_items_2024_01" -> "order_item", "order_items": lower case, words parted by '_', partition suffix cut.
+// "OrderItem" and "order_items_2024_01" -> "order_item", "order_items": lower case, words parted by '_', partition
+// suffix cut.
 std::string FoldName(std::string_view name);
 // Singular forms of a folded relation name, the name itself included: "categories" -> categories, category.
 std::vector<std::string> SingularForms(const std::string& relation);
@@ -49,9 +50,9 @@ class RelationRules {
   bool References(const ColumnName& reference, const ColumnName& key) const;
   bool PointsElsewhere(const ColumnName& reference, const ColumnName& other) const;
 
-  std::set<std::string, std::less<>> relations_;                            // as told
+  std::set<std::string, std::less<>> relations_;                              // as told
   std::unordered_map<std::string, std::vector<std::string>> folded_by_stem_;  // singular form -> folded relations
-  std::set<std::pair<ColumnName, ColumnName>> joins_;                       // folded, smaller first
+  std::set<std::pair<ColumnName, ColumnName>> joins_;                         // folded, smaller first
   uint64_t version_ = 1;
 };
 

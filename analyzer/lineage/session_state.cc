@@ -13,7 +13,8 @@ constexpr int64_t kGapPerMedian = 10;
 std::string_view TraceIdOf(std::string_view traceparent) {
   // version "-" trace id "-" parent id "-" flags; a malformed one names nothing.
   constexpr size_t kBegin = 3, kLength = 32;
-  if (traceparent.size() < kBegin + kLength + 1 || traceparent[2] != '-' || traceparent[kBegin + kLength] != '-') return {};
+  if (traceparent.size() < kBegin + kLength + 1 || traceparent[2] != '-' || traceparent[kBegin + kLength] != '-')
+    return {};
   return traceparent.substr(kBegin, kLength);
 }
 
@@ -24,25 +25,37 @@ WorkTags ReadWorkTags(std::span<const sql::Tag> tags) {
   std::string route, controller, action, job, test;
   for (const sql::Tag& tag : tags) {
     if (tag.key == "traceparent") out.trace_id = TraceIdOf(tag.value);
-    if (out.trace_id.empty() && (tag.key == "request_id" || tag.key == "x_request_id" || tag.key == "trace_id")) out.trace_id = tag.value;
+    if (out.trace_id.empty() && (tag.key == "request_id" || tag.key == "x_request_id" || tag.key == "trace_id"))
+      out.trace_id = tag.value;
     if (tag.key == "route") route = tag.value;
     if (tag.key == "controller") controller = tag.value;
     if (tag.key == "action") action = tag.value;
     if (tag.key == "job") job = tag.value;
     if (tag.key == "test") test = tag.value;
   }
-  if (!test.empty()) out.label = test;
-  else if (!route.empty()) out.label = route;
-  else if (!controller.empty()) out.label = action.empty() ? controller : controller + "#" + action;
-  else out.label = job;
+  if (!test.empty())
+    out.label = test;
+  else if (!route.empty())
+    out.label = route;
+  else if (!controller.empty())
+    out.label = action.empty() ? controller : controller + "#" + action;
+  else
+    out.label = job;
   return out;
 }
 
 bool IsTransactionControl(sql::Operation operation) {
   using enum sql::Operation;
   switch (operation) {
-    case kBegin: case kCommit: case kRollback: case kSavepoint: case kReleaseSavepoint: case kRollbackToSavepoint: return true;
-    default: return false;
+    case kBegin:
+    case kCommit:
+    case kRollback:
+    case kSavepoint:
+    case kReleaseSavepoint:
+    case kRollbackToSavepoint:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -51,8 +64,9 @@ namespace {
 // `SELECT 1` and its like: touches nothing, compares nothing.
 bool IsPing(const Execution& execution) {
   const sql::Facts* facts = execution.statement.facts;
-  return facts != nullptr && facts->operation == sql::Operation::kSelect && facts->relations.empty() && facts->comparisons.empty() &&
-         facts->outputs.size() <= 1 && !facts->has_subquery && !facts->volatile_functions && !facts->unknown_functions &&
+  return facts != nullptr && facts->operation == sql::Operation::kSelect && facts->relations.empty() &&
+         facts->comparisons.empty() && facts->outputs.size() <= 1 && !facts->has_subquery &&
+         !facts->volatile_functions && !facts->unknown_functions &&
          (facts->outputs.empty() || facts->outputs[0].kind == sql::Output::Kind::kExpression);
 }
 
@@ -66,22 +80,37 @@ bool SetsTenantOrRole(std::string_view setting) {
 Boundary BoundaryOf(const Execution& execution) {
   const sql::Facts* facts = execution.statement.facts;
   switch (execution.statement.operation) {
-    case sql::Operation::kDiscard: return Boundary::kEndsUnit;
+    case sql::Operation::kDiscard:
+      return Boundary::kEndsUnit;
     case sql::Operation::kReset:
-      return facts == nullptr || facts->name.empty() || facts->name == "all" || facts->name == "ALL" ? Boundary::kEndsUnit
-                                                                                                     : Boundary::kNone;
-    case sql::Operation::kSet: return facts != nullptr && SetsTenantOrRole(facts->name) ? Boundary::kBeginsUnit : Boundary::kNone;
-    case sql::Operation::kSelect: return IsPing(execution) ? Boundary::kBeginsUnit : Boundary::kNone;
-    default: return Boundary::kNone;
+      return facts == nullptr || facts->name.empty() || facts->name == "all" || facts->name == "ALL"
+                 ? Boundary::kEndsUnit
+                 : Boundary::kNone;
+    case sql::Operation::kSet:
+      return facts != nullptr && SetsTenantOrRole(facts->name) ? Boundary::kBeginsUnit : Boundary::kNone;
+    case sql::Operation::kSelect:
+      return IsPing(execution) ? Boundary::kBeginsUnit : Boundary::kNone;
+    default:
+      return Boundary::kNone;
   }
 }
 
 bool IsHousekeeping(const Execution& execution) {
   using enum sql::Operation;
   switch (execution.statement.operation) {
-    case kSet: case kReset: case kShow: case kDiscard: case kDeallocate: case kPrepare: case kListen: case kCloseCursor: return true;
-    case kSelect: return IsPing(execution) || (execution.statement.facts != nullptr && execution.statement.facts->catalog_only);
-    default: return IsTransactionControl(execution.statement.operation);
+    case kSet:
+    case kReset:
+    case kShow:
+    case kDiscard:
+    case kDeallocate:
+    case kPrepare:
+    case kListen:
+    case kCloseCursor:
+      return true;
+    case kSelect:
+      return IsPing(execution) || (execution.statement.facts != nullptr && execution.statement.facts->catalog_only);
+    default:
+      return IsTransactionControl(execution.statement.operation);
   }
 }
 

@@ -1,6 +1,6 @@
-// One client connection as lineage sees it: its transaction, its savepoints, its idle gaps, and the rows of executions that have
-// not completed yet. Decides where a unit of work ends; Lineage owns the units themselves.
-// Threads: one owner.
+// One client connection as lineage sees it: its transaction, its savepoints, its idle gaps, and the rows of executions
+// that have not completed yet. Decides where a unit of work ends; Lineage owns the units themselves. Threads: one
+// owner.
 #pragma once
 
 #include <array>
@@ -17,16 +17,16 @@ namespace pgassay::lineage {
 
 // Tags that name a unit of work.
 struct WorkTags {
-  std::string trace_id;   // of a traceparent, or a request id
-  std::string label;      // route, controller#action, job or test
+  std::string trace_id;  // of a traceparent, or a request id
+  std::string label;     // route, controller#action, job or test
 };
 WorkTags ReadWorkTags(std::span<const sql::Tag> tags);
 
 // What a statement means for units, beside its own work.
 enum class Boundary : uint8_t {
   kNone,
-  kEndsUnit,     // DISCARD ALL, RESET ALL, a bare ROLLBACK: the connection goes back to its pool
-  kBeginsUnit,   // a pre-ping, SET of a tenant or role: the connection was just taken
+  kEndsUnit,    // DISCARD ALL, RESET ALL, a bare ROLLBACK: the connection goes back to its pool
+  kBeginsUnit,  // a pre-ping, SET of a tenant or role: the connection was just taken
 };
 Boundary BoundaryOf(const Execution& execution);
 bool IsTransactionControl(sql::Operation operation);
@@ -37,38 +37,39 @@ struct PendingRows {
     int64_t time_ns = 0;
     uint64_t first_row = 0;
     uint32_t row_count = 0;
-    std::vector<uint64_t> hashes;   // row_count x hashed_columns
+    std::vector<uint64_t> hashes;  // row_count x hashed_columns
   };
   std::vector<uint16_t> hashed_columns;
   std::vector<Batch> batches;
   std::vector<ResultColumn> columns;
   StatementProfile statement;
   uint64_t columns_hash = 0;
-  uint32_t promoted = UINT32_MAX;   // ParentExecution once its rows became visible before its end
+  uint32_t promoted = UINT32_MAX;  // ParentExecution once its rows became visible before its end
   int64_t promoted_unit = 0;
 };
 
 struct SessionState {
-  // The gap above which an idle connection has begun other work: max(5 ms, 10 x median of the last 64 gaps), at most 250 ms. Between
-  // pool boundaries, or within one tagged request, the finer split is known and only a long pause counts.
+  // The gap above which an idle connection has begun other work: max(5 ms, 10 x median of the last 64 gaps), at most
+  // 250 ms. Between pool boundaries, or within one tagged request, the finer split is known and only a long pause
+  // counts.
   int64_t GapThreshold(bool has_finer_split) const;
   void AddGap(int64_t gap_ns);
   void OnApplicationName(std::string_view name);
 
   SessionInfo info;
-  std::string group;               // sessions whose sources it may claim from
+  std::string group;  // sessions whose sources it may claim from
   bool process_known = false;
   bool open = true;
-  bool shared = false;             // a pooler's
+  bool shared = false;  // a pooler's
   std::set<std::string, std::less<>> application_names;
 
-  int64_t unit = 0;                // the current one, 0: none
-  bool boundary = false;           // the next statement begins a unit
+  int64_t unit = 0;       // the current one, 0: none
+  bool boundary = false;  // the next statement begins a unit
   bool has_boundaries = false;
   bool in_transaction = false;
-  uint64_t transaction = 0;        // number of the open one
+  uint64_t transaction = 0;  // number of the open one
   int64_t transaction_begin_ns = 0;
-  int64_t transaction_unit = 0;    // where it began
+  int64_t transaction_unit = 0;  // where it began
   uint64_t transaction_statements = 0;
   bool transaction_pinged = false;
   std::vector<std::string> savepoints;
@@ -76,7 +77,7 @@ struct SessionState {
 
   std::array<int64_t, 64> gaps{};
   size_t gap_count = 0;
-  int64_t busy_ns = 0;             // database time so far
+  int64_t busy_ns = 0;  // database time so far
   int64_t last_done_ns = 0;
   std::map<uint64_t, PendingRows> pending;
 };

@@ -1,6 +1,7 @@
 #include "analyzer/lineage/unit_state.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "analyzer/lineage/order_statistics.h"
@@ -29,7 +30,8 @@ std::pair<uint64_t, uint64_t> LargestGroup(const std::vector<Claim>& claims, Key
   return {children, distinct};
 }
 
-// Where a claim's value stands for order: in its parent's rows, or for a chain's one-row results in the rows at the chain's top.
+// Where a claim's value stands for order: in its parent's rows, or for a chain's one-row results in the rows at the
+// chain's top.
 std::pair<uint32_t, uint32_t> Anchor(const Claim& claim, const std::vector<ParentExecution>& parents) {
   const ParentExecution& parent = parents[claim.parent];
   if (parent.rows == 1 && parent.ancestor != claim.parent) return {parent.ancestor, parent.ancestor_row};
@@ -44,6 +46,7 @@ void MeasureOrderInto(Edge& row, const std::vector<Claim>& claims, const std::ve
     if (seen[anchor].insert(anchor_row).second) rows_by_anchor[anchor].push_back(anchor_row);
   }
   std::vector<std::vector<uint32_t>> groups;
+  groups.reserve(rows_by_anchor.size());
   for (auto& [anchor, rows] : rows_by_anchor) groups.push_back(std::move(rows));
   const OrderStatistics order = MeasureOrder(groups);
   row.order_tau = order.tau;
@@ -60,7 +63,8 @@ void MeasureTimesInto(Edge& row, std::vector<Claim> claims) {
     const Claim& before = claims[i - 1];
     int64_t gap = claims[i].sent_ns - before.done_ns;
     // What the session spent on other statements in between is no idle time of the loop.
-    if (claims[i].session_id == before.session_id) gap -= claims[i].busy_before_ns - before.busy_before_ns - before.database_ns;
+    if (claims[i].session_id == before.session_id)
+      gap -= claims[i].busy_before_ns - before.busy_before_ns - before.database_ns;
     gaps.push_back(std::max<int64_t>(gap, 0));
   }
   row.gap_p90_ns = Quantile(std::move(gaps), 0.9);
@@ -68,8 +72,8 @@ void MeasureTimesInto(Edge& row, std::vector<Claim> claims) {
   row.first_child_delay_ns = claims.front().pause_ns;
 }
 
-void CountParentsInto(Edge& row, const UnitState& unit, const std::vector<Claim>& claims, const std::vector<ParentExecution>& parents,
-                      uint32_t hashed_index) {
+void CountParentsInto(Edge& row, const UnitState& unit, const std::vector<Claim>& claims,
+                      const std::vector<ParentExecution>& parents, uint32_t hashed_index) {
   std::unordered_set<uint32_t> seen;
   for (const Claim& claim : claims) {
     if (!seen.insert(claim.parent).second) continue;
@@ -85,7 +89,9 @@ void CountParentsInto(Edge& row, const UnitState& unit, const std::vector<Claim>
 }
 
 void CountValuesInto(Edge& row, const std::vector<Claim>& claims) {
-  struct Group { uint64_t children = 0, multiplicity = 1; };
+  struct Group {
+    uint64_t children = 0, multiplicity = 1;
+  };
   std::unordered_map<uint64_t, std::unordered_map<uint32_t, Group>> by_value;
   for (const Claim& claim : claims) {
     Group& group = by_value[claim.value][claim.parent];
@@ -116,14 +122,16 @@ void MeasureContainmentInto(Edge& row, const UnitState& unit, const EdgeState& e
     const bool own = claimed.contains(value);
     if (!own && state.related_edge != 0 && state.related_edge != edge.number) continue;
     ++row.child_distinct_values;
-    const bool testable = own || std::ranges::all_of(sources, [v = value](const Source* s) { return s->values.Tests(v); });
+    const bool testable =
+        own || std::ranges::all_of(sources, [v = value](const Source* s) { return s->values.Tests(v); });
     if (!testable) continue;
     ++tested;
-    contained += own || std::ranges::any_of(sources, [v = value](const Source* s) { return s->values.Contains(v); }) ? 1 : 0;
+    contained +=
+        own || std::ranges::any_of(sources, [v = value](const Source* s) { return s->values.Contains(v); }) ? 1 : 0;
   }
   // Of a sample the share is what is known; the count is scaled to the whole.
-  row.contained_values = tested == 0 || tested == row.child_distinct_values ? contained
-                                                                            : contained * row.child_distinct_values / tested;
+  row.contained_values =
+      tested == 0 || tested == row.child_distinct_values ? contained : contained * row.child_distinct_values / tested;
   for (const Source* source : sources) row.truncated |= source->values.sampled();
 }
 
@@ -131,7 +139,7 @@ void MeasureContainmentInto(Edge& row, const UnitState& unit, const EdgeState& e
 
 int64_t Quantile(std::vector<int64_t> sample, double share) {
   if (sample.empty()) return 0;
-  const auto at = static_cast<size_t>(share * static_cast<double>(sample.size() - 1) + 0.5);
+  const auto at = static_cast<size_t>(std::lround(share * static_cast<double>(sample.size() - 1)));
   std::ranges::nth_element(sample, sample.begin() + static_cast<std::ptrdiff_t>(at));
   return sample[at];
 }
@@ -149,7 +157,8 @@ int64_t UnitState::LongestPauseSince(int64_t time_ns) const {
 
 Source* UnitState::FindSource(const SourceKey& key, uint64_t session_id) {
   for (auto source = sources.rbegin(); source != sources.rend(); ++source) {
-    if ((*source)->key == key && (*source)->session_id == session_id && !(*source)->values.evicted()) return source->get();
+    if ((*source)->key == key && (*source)->session_id == session_id && !(*source)->values.evicted())
+      return source->get();
   }
   return nullptr;
 }
@@ -162,7 +171,8 @@ StatementState& UnitState::Statement(int64_t statement_id) {
 
 SinkState& UnitState::Sink(int64_t statement_id, int32_t comparison) { return sinks[{statement_id, comparison}]; }
 
-Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const std::vector<ParentExecution>& parents, uint64_t sink_domain) {
+Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const std::vector<ParentExecution>& parents,
+              uint64_t sink_domain) {
   Edge row = edge.row;
   row.unit_id = unit.row.unit_id;
   row.sink_domain = sink_domain;
@@ -258,7 +268,8 @@ void AbsorbEdges(UnitState& unit, UnitState& other, LineageSink& sink) {
       SinkState::Value& merged = into.values[value];
       merged.count += state.count;
       const auto number = renumbered.find(state.related_edge);
-      if (state.related_edge != 0) merged.related_edge = number == renumbered.end() ? state.related_edge : number->second;
+      if (state.related_edge != 0)
+        merged.related_edge = number == renumbered.end() ? state.related_edge : number->second;
     }
   }
 }
@@ -351,7 +362,8 @@ void Absorb(UnitState& unit, UnitState& other, LineageSink& sink) {
   if (unit.row.label.empty()) unit.row.label = other.row.label;
   if (unit.row.trace_id.empty()) unit.row.trace_id = other.row.trace_id;
   if (other.row.statements > 0) {
-    if (unit.last_done_ns > 0) unit.AddPause(other.row.begin_ns, std::max<int64_t>(other.row.begin_ns - unit.last_done_ns, 0));
+    if (unit.last_done_ns > 0)
+      unit.AddPause(other.row.begin_ns, std::max<int64_t>(other.row.begin_ns - unit.last_done_ns, 0));
     for (const auto& [end_ns, length_ns] : other.pauses) unit.AddPause(end_ns, length_ns);
     unit.last_done_ns = std::max(unit.last_done_ns, other.last_done_ns);
     unit.last_session_id = other.last_session_id;

@@ -1,7 +1,7 @@
 // A unit of work while it is alive: its sources, and the accumulators that become UnitStatement, Edge and Repeat rows.
 // A unit that joins another one gives everything it holds to it (Absorb) and keeps only its row.
-// Limits: claims and distinct values are kept up to kMaxKept each; beyond it counts stay exact and statistics speak of the first ones.
-// Threads: one owner.
+// Limits: claims and distinct values are kept up to kMaxKept each; beyond it counts stay exact and statistics speak of
+// the first ones. Threads: one owner.
 #pragma once
 
 #include <array>
@@ -28,13 +28,13 @@ inline constexpr uint32_t kNobody = UINT32_MAX;
 struct ParentExecution {
   int64_t execution_no = 0;
   uint64_t session_id = 0;
-  uint64_t transaction = 0;      // number of the explicit transaction, unique over all sessions; 0: none
+  uint64_t transaction = 0;  // number of the explicit transaction, unique over all sessions; 0: none
   int64_t unit_id = 0;
   int64_t statement_id = 0;
   int64_t done_ns = 0;
   uint64_t rows = 0;
   bool claimed = false;
-  uint32_t ancestor = kNobody;   // of a one-row result that was claimed: the execution at the chain's top; else itself
+  uint32_t ancestor = kNobody;  // of a one-row result that was claimed: the execution at the chain's top; else itself
   uint32_t ancestor_row = 0;
   std::array<uint32_t, session::kMaxLineageColumns> distinct{};  // per hashed column
 };
@@ -50,16 +50,16 @@ struct Source {
   int64_t unit_id = 0;
   uint64_t session_id = 0;
   ResultColumn column;
-  uint32_t column_id = 0;        // of its interned name
+  uint32_t column_id = 0;  // of its interned name
   TypeClass type_class = TypeClass::kUnknown;
   bool key_like = false;
-  bool outside = false;          // echoes of parameters that nobody claimed
-  uint32_t hashed_index = 0;     // into ParentExecution::distinct
+  bool outside = false;       // echoes of parameters that nobody claimed
+  uint32_t hashed_index = 0;  // into ParentExecution::distinct
   ValueSource values;
-  size_t counted_bytes = 0;      // of the budget
+  size_t counted_bytes = 0;  // of the budget
   int64_t touched_ns = 0, last_claim_ns = 0;
   uint64_t claims = 0;
-  void* group = nullptr;         // the owner's list it stands in, and where
+  void* group = nullptr;  // the owner's list it stands in, and where
   size_t group_index = 0;
 };
 
@@ -72,22 +72,24 @@ struct EdgeKey {
 
 struct Claim {
   uint64_t value = 0;
-  uint32_t parent = 0;           // ParentExecution
+  uint32_t parent = 0;  // ParentExecution
   uint32_t row = 0;
-  uint32_t multiplicity = 1;     // of the value in the parent's rows
+  uint32_t multiplicity = 1;  // of the value in the parent's rows
   int64_t execution_no = 0;
   uint64_t session_id = 0;
   int64_t sent_ns = 0, done_ns = 0, database_ns = 0;
-  int64_t busy_before_ns = 0;    // the child session's database time before it
-  int64_t pause_ns = 0;          // the longest pause in the unit's work since the value reached the client
+  int64_t busy_before_ns = 0;  // the child session's database time before it
+  int64_t pause_ns = 0;        // the longest pause in the unit's work since the value reached the client
   uint64_t rows = 0, bytes = 0;
-  uint64_t group_unclaimed = 0;  // executions of its statement by the whole process that no related source had claimed by then
-  bool pipelined = false, same_connection = false, same_process = false, same_transaction = false, rejoined = false, outside = false;
+  uint64_t group_unclaimed =
+      0;  // executions of its statement by the whole process that no related source had claimed by then
+  bool pipelined = false, same_connection = false, same_process = false, same_transaction = false, rejoined = false,
+       outside = false;
 };
 
 struct EdgeState {
   uint32_t number = 0;
-  Edge row;                      // counts are kept here as claims come
+  Edge row;  // counts are kept here as claims come
   std::vector<Claim> claims;
   bool related = false;
   bool dirty = true;
@@ -98,7 +100,7 @@ struct EdgeState {
 struct SinkState {
   struct Value {
     uint32_t count = 0;
-    uint32_t related_edge = 0;   // the related edge that claimed it last; 0: none
+    uint32_t related_edge = 0;  // the related edge that claimed it last; 0: none
   };
   std::unordered_map<uint64_t, Value> values;
   uint32_t column_id = 0;
@@ -108,7 +110,7 @@ struct SinkState {
 
 struct StatementState {
   UnitStatement row;
-  std::set<uint64_t> parameters_by_hash;   // the smallest 1 024
+  std::set<uint64_t> parameters_by_hash;  // the smallest 1 024
   std::unordered_map<uint64_t, uint32_t> unclaimed_values;
   std::vector<int64_t> gaps, durations;
   int64_t last_done_ns = 0, last_busy_ns = 0;
@@ -126,7 +128,7 @@ struct RepeatKey {
 struct RepeatState {
   Repeat longest, current;
   uint64_t result_hash = 0;
-  uint64_t writes = 0;           // to its relations, when it was last seen
+  uint64_t writes = 0;  // to its relations, when it was last seen
   int64_t last_sent_ns = 0;
   std::vector<int64_t> gaps;
   bool dirty = false;
@@ -144,22 +146,23 @@ struct DeferredClaim {
 struct UnitState {
   Unit row;
   bool dirty = true, emitted = false;
-  uint64_t statements = 0;            // other than transaction control and settings
-  uint64_t transaction = 0;           // the one explicit transaction it is, 0: not one
-  int64_t wrapper_unit = 0;           // of a sub-unit at a savepoint: the unit its transaction began in
-  uint32_t open_in_sessions = 0;      // transactions that are open in it
+  uint64_t statements = 0;        // other than transaction control and settings
+  uint64_t transaction = 0;       // the one explicit transaction it is, 0: not one
+  int64_t wrapper_unit = 0;       // of a sub-unit at a savepoint: the unit its transaction began in
+  uint32_t open_in_sessions = 0;  // transactions that are open in it
   int64_t last_activity_ns = 0;
   std::vector<std::unique_ptr<Source>> sources;
-  std::vector<uint32_t> parents;      // ParentExecution slots it owns
+  std::vector<uint32_t> parents;  // ParentExecution slots it owns
   std::unordered_map<int64_t, StatementState> statements_by_id;
   std::map<EdgeKey, EdgeState> edges;
   std::map<std::pair<int64_t, int32_t>, SinkState> sinks;
   std::map<RepeatKey, RepeatState> repeats;
-  std::unordered_map<std::string, uint64_t> writes;   // by relation
+  std::unordered_map<std::string, uint64_t> writes;  // by relation
   std::vector<DeferredClaim> deferred;
   uint64_t last_session_id = 0;
   int64_t last_done_ns = 0;
-  std::vector<std::pair<int64_t, int64_t>> pauses;    // end and length of each pause that no later one exceeds: lengths descend
+  std::vector<std::pair<int64_t, int64_t>>
+      pauses;  // end and length of each pause that no later one exceeds: lengths descend
 
   void AddPause(int64_t end_ns, int64_t length_ns);
   int64_t LongestPauseSince(int64_t time_ns) const;
@@ -172,7 +175,8 @@ struct UnitState {
 void Absorb(UnitState& unit, UnitState& other, LineageSink& sink);
 
 // Rows as they stand now.
-Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const std::vector<ParentExecution>& parents, uint64_t sink_domain);
+Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const std::vector<ParentExecution>& parents,
+              uint64_t sink_domain);
 UnitStatement MakeUnitStatement(const UnitState& unit, const StatementState& state);
 Repeat MakeRepeat(const UnitState& unit, const RepeatState& state);
 // The value at `share` (0..1) of the sorted sample; 0 of an empty one.

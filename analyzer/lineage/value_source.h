@@ -1,8 +1,8 @@
 // The values of one result column in one unit of work: which execution brought each, in which row, when.
 // An open-addressing set of 64-bit value hashes; every entry heads a chain of its occurrences, newest first.
-// Above kMaxRows occurrences only the kSampleSize smallest hashes are kept (a bottom-k sample): membership is then tested below the
-// cut-off alone, which keeps containment unbiased. Few values that occur very often lose their older occurrences instead.
-// Limits: about 40 bytes per occurrence, so below 200 KiB. Threads: one owner.
+// Above kMaxRows occurrences only the kSampleSize smallest hashes are kept (a bottom-k sample): membership is then
+// tested below the cut-off alone, which keeps containment unbiased. Few values that occur very often lose their older
+// occurrences instead. Limits: about 40 bytes per occurrence, so below 200 KiB. Threads: one owner.
 #pragma once
 
 #include <cstddef>
@@ -17,10 +17,10 @@ class ValueSource {
   static constexpr size_t kSampleSize = 1024;
 
   struct Occurrence {
-    int64_t time_ns;      // when it reached the client
-    uint32_t execution;   // the owner's number of the execution
+    int64_t time_ns;     // when it reached the client
+    uint32_t execution;  // the owner's number of the execution
     uint32_t row;
-    uint32_t previous;    // index + 1 of the same value's occurrence before; 0: none
+    uint32_t previous;  // index + 1 of the same value's occurrence before; 0: none
   };
 
   // Returns true if this is the value's first occurrence in that execution. REQUIRES: hash != 0.
@@ -38,7 +38,7 @@ class ValueSource {
   bool Tests(uint64_t hash) const { return hash <= cutoff_; }
   bool sampled() const { return truncated_; }
   size_t distinct() const { return used_; }
-  uint64_t rows() const { return rows_; }         // ever added
+  uint64_t rows() const { return rows_; }  // ever added
   uint64_t distinct_estimate() const;
   size_t bytes() const { return entries_.capacity() * sizeof(Entry) + occurrences_.capacity() * sizeof(Occurrence); }
   // Gives the memory back; nothing is found any more.

@@ -64,7 +64,8 @@ TEST(Claims, CreditTheResultThatHeldTheValue) {
 TEST(Claims, NeverGoToAResultThatCameLater) {
   Fixture f;
   Connection& other = f.t.Connect(1);
-  f.t.Run(other, f.users, {}, Column(1, 20), {.duration_ns = 100 * kMs});  // reaches the client after the children were sent
+  f.t.Run(other, f.users, {}, Column(1, 20),
+          {.duration_ns = 100 * kMs});  // reaches the client after the children were sent
   for (int64_t id = 1; id <= 20; ++id) f.t.Run(f.c, f.orders, {id}, {{1000 + id, id}});
   f.t.Play(f.said);
   EXPECT_TRUE(f.said.Edges(f.users.id, f.orders.id).empty());
@@ -91,7 +92,7 @@ TEST(Claims, ARowOfTheSameRequestExplainsItsDetailAway) {
   f.c.now_ns = dashboard.now_ns + 10 * kMs;
   for (int64_t id = 1; id <= 10; ++id) {
     f.t.Begin(f.c, 20 * kMs);
-    f.t.Run(f.c, f.user, {id + 100}, {{id + 100, 30}});   // of the request: not in the list
+    f.t.Run(f.c, f.user, {id + 100}, {{id + 100, 30}});  // of the request: not in the list
     f.t.Run(f.c, f.orders, {id + 100}, {{1000 + id, id + 100}});
     f.t.Commit(f.c);
   }
@@ -273,7 +274,7 @@ TEST(Claims, OfLargeResultsAreSampledWithoutBias) {
   f.t.Play(f.said);
   const Edge edge = f.OnlyEdge(f.users, f.orders);
   EXPECT_TRUE(edge.truncated);
-  EXPECT_GT(edge.children, 150U);           // between an eighth and a quarter lies below the cut-off
+  EXPECT_GT(edge.children, 150U);  // between an eighth and a quarter lies below the cut-off
   EXPECT_LT(edge.children, 600U);
   EXPECT_EQ(edge.children + edge.untested, 2000U);
   EXPECT_EQ(edge.contained_values, edge.child_distinct_values);
@@ -296,7 +297,7 @@ TEST(Claims, CreditAllOfFiveHundredParentsWithFourLoadsEach) {
 TEST(Claims, StayCorrectWhenMemoryIsBounded) {
   Fixture f;
   f.t.Begin(f.c);
-  for (int64_t k = 0; k < 400; ++k) {   // 400 statements of 4 000 rows: far above 64 MiB of sets
+  for (int64_t k = 0; k < 400; ++k) {  // 400 statements of 4 000 rows: far above 64 MiB of sets
     Query& big = f.t.Select({"t" + std::to_string(k) + ".id", "t" + std::to_string(k) + ".ref"});
     Rows rows;
     for (int64_t i = 0; i < 4000; ++i) rows.push_back({1'000'000 + k * 10'000 + i, 50'000'000 + k * 10'000 + i});
@@ -316,7 +317,7 @@ TEST(Claims, ATupleIsOneSinkAndNeedsOneRow) {
   for (auto& comparison : child.facts.comparisons) comparison.tuple = 0;
   f.t.Run(f.c, list, {}, {{1, 71}, {2, 72}, {3, 73}, {4, 74}});
   for (int64_t i = 1; i <= 4; ++i) f.t.RunTuple(f.c, child, {i, 70 + i}, {{900 + i}});
-  f.t.RunTuple(f.c, child, {1, 72}, {{990}});   // both values, but of two rows
+  f.t.RunTuple(f.c, child, {1, 72}, {{990}});  // both values, but of two rows
   f.t.Play(f.said);
   EXPECT_EQ(f.OnlyEdge(list, child).children, 4U);
 }
@@ -419,7 +420,7 @@ TEST(Units, ThePingOfAPoolBeginsOne) {
 
 TEST(Units, FollowATraceparentOverConnections) {
   Fixture f;
-  Connection& other = f.t.Connect(2);   // another process: only the trace tells
+  Connection& other = f.t.Connect(2);  // another process: only the trace tells
   const std::vector<sql::Tag> tags = {{"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}};
   f.t.Run(f.c, f.users, {}, Column(1, 9), {.tags = tags});
   other.now_ns = f.c.now_ns;
@@ -461,8 +462,10 @@ void PlaySavepoints(Fixture& f, bool commit) {
     f.t.Run(f.c, f.orders, {id}, {{100 + id, id}});
     f.t.Run(f.c, f.t.Control(sql::Operation::kReleaseSavepoint, "s"));
   }
-  if (commit) f.t.Commit(f.c);
-  else f.t.Rollback(f.c);
+  if (commit)
+    f.t.Commit(f.c);
+  else
+    f.t.Rollback(f.c);
   f.t.Play(f.said);
 }
 

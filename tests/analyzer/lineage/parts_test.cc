@@ -17,10 +17,14 @@ using testing::HashOf;
 
 TEST(RelationRules, KnowForeignKeysByTheirNames) {
   RelationRules rules;
-  for (const char* relation : {"users", "orders", "order_items", "categories", "products", "addresses", "OrderLine", "shop_invoices"}) {
+  for (const char* relation :
+       {"users", "orders", "order_items", "categories", "products", "addresses", "OrderLine", "shop_invoices"}) {
     rules.AddRelation(relation);
   }
-  const struct { ColumnName source, sink; Relationship expected; } cases[] = {
+  const struct {
+    ColumnName source, sink;
+    Relationship expected;
+  } cases[] = {
       {{"users", "id"}, {"orders", "user_id"}, Relationship::kName},
       {{"orders", "user_id"}, {"users", "id"}, Relationship::kName},
       {{"users", "id"}, {"users", "id"}, Relationship::kSameKey},
@@ -99,7 +103,7 @@ TEST(OrderStatistics, AgreeWithCountingAllPermutations) {
 }
 
 TEST(OrderStatistics, NormalLimitMeetsTheExactTail) {
-  std::vector<uint32_t> rows(26);   // 325 pairs: just beyond the exact range
+  std::vector<uint32_t> rows(26);  // 325 pairs: just beyond the exact range
   std::iota(rows.begin(), rows.end(), 0U);
   for (size_t i = 0; i + 4 < rows.size(); i += 3) std::swap(rows[i], rows[i + 4]);
   const std::vector<std::vector<uint32_t>> large{rows};
@@ -136,7 +140,8 @@ TEST(ValueSource, KnowsTheLatestOccurrenceBeforeATime) {
 
 TEST(ValueSource, KeepsTheSmallestHashesOfManyAndFindsAllBelowTheCutOff) {
   ValueSource source;
-  for (int64_t i = 0; i < 100'000; ++i) source.Add(HashOf(i), static_cast<uint32_t>(i / 4000), static_cast<uint32_t>(i % 4000), i);
+  for (int64_t i = 0; i < 100'000; ++i)
+    source.Add(HashOf(i), static_cast<uint32_t>(i / 4000), static_cast<uint32_t>(i % 4000), i);
   EXPECT_TRUE(source.sampled());
   EXPECT_LT(source.bytes(), 300'000U);
   uint64_t tested = 0, found = 0;
@@ -152,7 +157,8 @@ TEST(ValueSource, KeepsTheSmallestHashesOfManyAndFindsAllBelowTheCutOff) {
 
 TEST(ValueSource, OfFewValuesKeepsThemAll) {
   ValueSource source;
-  for (int64_t i = 0; i < 50'000; ++i) source.Add(HashOf(i % 10), static_cast<uint32_t>(i / 100), static_cast<uint32_t>(i % 100), i);
+  for (int64_t i = 0; i < 50'000; ++i)
+    source.Add(HashOf(i % 10), static_cast<uint32_t>(i / 100), static_cast<uint32_t>(i % 100), i);
   EXPECT_EQ(source.distinct(), 10U);
   for (int64_t i = 0; i < 10; ++i) EXPECT_EQ(source.Latest(HashOf(i), 1'000'000)->execution, 499U);
   EXPECT_LT(source.bytes(), 300'000U);

@@ -1,5 +1,6 @@
-// Families of traffic with known truth: positive ones hold N+1s between columns that are named, negative ones look like it and hold none.
-// Each is made anew from a seed: dense or sparse ids, small or larger tables, unrelated work before and beside it.
+// Families of traffic with known truth: positive ones hold N+1s between columns that are named, negative ones look like
+// it and hold none. Each is made anew from a seed: dense or sparse ids, small or larger tables, unrelated work before
+// and beside it.
 #pragma once
 
 #include <functional>
@@ -12,7 +13,7 @@
 namespace pgassay::lineage::testing {
 
 struct Scenario {
-  std::vector<std::string> expected;   // "orders.user_id <- users.id"
+  std::vector<std::string> expected;  // "orders.user_id <- users.id"
 };
 
 // How long the body of each loop takes beyond its queries; only the families that take it slow down.
@@ -22,7 +23,8 @@ struct Style {
 
 class World {
  public:
-  World(Traffic& traffic, Style style) : t(traffic), style_(style), dense_(t.Chance(0.6)), table_(t.Chance(0.5) ? 60 : 2000) {
+  World(Traffic& traffic, Style style)
+      : t(traffic), style_(style), dense_(t.Chance(0.6)), table_(t.Chance(0.5) ? 60 : 2000) {
     app = &t.Connect(kProcess, kS);
     BackgroundBefore();
   }
@@ -74,7 +76,11 @@ class World {
 };
 
 using Family = std::function<Scenario(Traffic&, Style)>;
-struct NamedFamily { std::string_view name; bool positive; Family make; };
+struct NamedFamily {
+  std::string_view name;
+  bool positive;
+  Family make;
+};
 
 inline Scenario HasMany(Traffic& t, Style style) {
   World w(t, style);
@@ -151,8 +157,10 @@ inline Scenario Pooled(Traffic& t, Style style, int connections, bool at_once) {
   for (Connection* connection : pool) connection->now_ns = std::max(connection->now_ns, start);
   size_t next = 0;
   for (const int64_t id : ids) {
-    Connection* on = at_once ? pool[next++ % pool.size()] : *std::ranges::min_element(pool, {}, [](auto* c) { return c->now_ns; });
-    t.Run(*on, child, {id}, w.Children(id, 2), {.think_ns = t.Between(50, 900) * kUs, .duration_ns = t.Between(200, 1500) * kUs});
+    Connection* on =
+        at_once ? pool[next++ % pool.size()] : *std::ranges::min_element(pool, {}, [](auto* c) { return c->now_ns; });
+    t.Run(*on, child, {id}, w.Children(id, 2),
+          {.think_ns = t.Between(50, 900) * kUs, .duration_ns = t.Between(200, 1500) * kUs});
   }
   return {{"orders.user_id <- users.id"}};
 }
@@ -272,7 +280,9 @@ inline Scenario Streamed(Traffic& t, Style style) {
   second.now_ns = w.app->now_ns;
   auto& child = t.Select({"orders.id", "orders.user_id", "orders.total"}, {"orders.user_id"});
   for (size_t from = 0; from < ids.size(); from += 10) {
-    t.StreamRows(stream, second.now_ns, World::OneColumn({ids.begin() + static_cast<std::ptrdiff_t>(from), ids.begin() + static_cast<std::ptrdiff_t>(from + 10)}));
+    t.StreamRows(stream, second.now_ns,
+                 World::OneColumn({ids.begin() + static_cast<std::ptrdiff_t>(from),
+                                   ids.begin() + static_cast<std::ptrdiff_t>(from + 10)}));
     for (size_t i = from; i < from + 10; ++i) t.Run(second, child, {ids[i]}, w.Children(ids[i], 2), w.Body());
   }
   t.EndStream(stream, second.now_ns + kMs);
@@ -534,7 +544,8 @@ inline std::vector<NamedFamily> Families() {
       {"worker loop", false, WorkerLoop},
       {"file import", false, FileImport},
       {"random look-ups", false, RandomLookups},
-      {"constant loop, other reference", false, [](Traffic& t, Style s) { return ConstantLoop(t, s, "scores.user_id"); }},
+      {"constant loop, other reference", false,
+       [](Traffic& t, Style s) { return ConstantLoop(t, s, "scores.user_id"); }},
       {"constant loop, plain column", false, [](Traffic& t, Style s) { return ConstantLoop(t, s, "scores.level"); }},
       {"same user again", false, SameUser},
       {"one row, one detail per request", false, OneToOneRequests},

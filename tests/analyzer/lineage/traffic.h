@@ -1,5 +1,5 @@
-// Traffic without a wire: executions and row batches at chosen times on chosen connections, played into a Lineage in the order of time,
-// and what it says collected as a reader of the trace would see it.
+// Traffic without a wire: executions and row batches at chosen times on chosen connections, played into a Lineage in
+// the order of time, and what it says collected as a reader of the trace would see it.
 #pragma once
 
 #include <algorithm>
@@ -33,14 +33,18 @@ class Collected : public LineageSink {
   void OnUnit(const Unit& unit) override { units[unit.unit_id] = unit; }
   void OnUnitStatement(const UnitStatement& row) override { unit_statements[{row.unit_id, row.statement_id}] = row; }
   void OnEdge(const Edge& edge) override {
-    edges[{edge.unit_id, edge.parent_statement_id, edge.parent_position, edge.child_statement_id, edge.child_comparison}] = edge;
+    edges[{edge.unit_id, edge.parent_statement_id, edge.parent_position, edge.child_statement_id,
+           edge.child_comparison}] = edge;
   }
-  void OnRepeat(const Repeat& repeat) override { repeats[{repeat.unit_id, repeat.statement_id, repeat.parameters_hash}] = repeat; }
+  void OnRepeat(const Repeat& repeat) override {
+    repeats[{repeat.unit_id, repeat.statement_id, repeat.parameters_hash}] = repeat;
+  }
 
   std::vector<Edge> Edges(int64_t parent, int64_t child) const {
     std::vector<Edge> found;
     for (const auto& [key, edge] : edges) {
-      if (edge.children > 0 && edge.parent_statement_id == parent && edge.child_statement_id == child) found.push_back(edge);
+      if (edge.children > 0 && edge.parent_statement_id == parent && edge.child_statement_id == child)
+        found.push_back(edge);
     }
     return found;
   }
@@ -63,7 +67,7 @@ using Row = std::vector<int64_t>;
 using Rows = std::vector<Row>;
 
 struct RunOptions {
-  int64_t think_ns = 300 * kUs;        // from the reply before to this request
+  int64_t think_ns = 300 * kUs;  // from the reply before to this request
   int64_t duration_ns = 400 * kUs;
   bool pipelined = false;
   bool simple = false;
@@ -71,13 +75,13 @@ struct RunOptions {
   bool completed = true;
   uint32_t parameter_type = kInt8;
   std::vector<sql::Tag> tags = {};
-  int64_t list_length = 1;             // of the first sink: > 1 is a batch, whose elements are `parameters`
+  int64_t list_length = 1;  // of the first sink: > 1 is a batch, whose elements are `parameters`
 };
 
 struct Connection {
   uint64_t session_id = 0;
-  int64_t now_ns = 0;                  // where its clock stands
-  int64_t ready_ns = 0;                // when its last reply ended
+  int64_t now_ns = 0;    // where its clock stands
+  int64_t ready_ns = 0;  // when its last reply ended
   bool in_transaction = false;
   uint64_t executions = 0;
 };
@@ -94,7 +98,8 @@ class Traffic {
     return connection;
   }
 
-  // SELECT `columns` ("users.id") FROM … WHERE each of `where` ("orders.user_id") = $n. More relations than those follow in `from`.
+  // SELECT `columns` ("users.id") FROM … WHERE each of `where` ("orders.user_id") = $n. More relations than those
+  // follow in `from`.
   Query& Select(const std::vector<std::string>& columns, const std::vector<std::string>& where = {},
                 const std::vector<std::string>& from = {}) {
     Query& query = NewQuery(sql::Operation::kSelect);
@@ -110,7 +115,8 @@ class Traffic {
     AddComparison(query, where);
     query.facts.writes = true;
     query.facts.target = 0;
-    query.sql = "UPDATE " + query.facts.relations[0].name + " SET touched = $2 WHERE " + query.facts.comparisons[0].column.column + " = $1";
+    query.sql = "UPDATE " + query.facts.relations[0].name + " SET touched = $2 WHERE " +
+                query.facts.comparisons[0].column.column + " = $1";
     return query;
   }
 
@@ -126,7 +132,8 @@ class Traffic {
   }
 
   // One execution. Advances the connection's clock.
-  void Run(Connection& on, const Query& query, const Row& parameters = {}, const Rows& rows = {}, RunOptions options = {}) {
+  void Run(Connection& on, const Query& query, const Row& parameters = {}, const Rows& rows = {},
+           RunOptions options = {}) {
     Event event;
     event.query = &query;
     event.session_id = on.session_id;
@@ -149,7 +156,9 @@ class Traffic {
     Run(on, query, parameters, rows);
     events_.back().tuple = true;
   }
-  void Begin(Connection& on, int64_t think_ns = 300 * kUs) { Run(on, Control(sql::Operation::kBegin), {}, {}, {.think_ns = think_ns}); }
+  void Begin(Connection& on, int64_t think_ns = 300 * kUs) {
+    Run(on, Control(sql::Operation::kBegin), {}, {}, {.think_ns = think_ns});
+  }
   void Commit(Connection& on) { Run(on, Control(sql::Operation::kCommit)); }
   void Rollback(Connection& on) { Run(on, Control(sql::Operation::kRollback)); }
 
@@ -165,11 +174,16 @@ class Traffic {
   void Play(LineageSink& sink, int64_t flush_every_ns = 200 * kMs) {
     Lineage lineage(sink);
     for (const SessionInfo& session : sessions_) lineage.OnSessionOpened(session);
-    struct Step { int64_t time_ns; Event* event; int batch; };  // batch -1: the completion
+    struct Step {
+      int64_t time_ns;
+      Event* event;
+      int batch;
+    };  // batch -1: the completion
     std::vector<Step> steps;
     for (Event& event : events_) {
-      if (!event.streamed && !event.rows.empty()) event.batches.emplace_back(event.done_ns, event.rows);
-      for (size_t i = 0; i < event.batches.size(); ++i) steps.push_back({event.batches[i].first, &event, static_cast<int>(i)});
+      if (!event.streamed && event.batches.empty() && !event.rows.empty()) event.batches.emplace_back(event.done_ns, event.rows);
+      for (size_t i = 0; i < event.batches.size(); ++i)
+        steps.push_back({event.batches[i].first, &event, static_cast<int>(i)});
       steps.push_back({event.done_ns, &event, -1});
     }
     std::ranges::stable_sort(steps, {}, &Step::time_ns);
@@ -179,8 +193,10 @@ class Traffic {
         lineage.Flush(step.time_ns);
         next_flush = step.time_ns + flush_every_ns;
       }
-      if (step.batch < 0) Complete(lineage, *step.event);
-      else Deliver(lineage, *step.event, static_cast<size_t>(step.batch));
+      if (step.batch < 0)
+        Complete(lineage, *step.event);
+      else
+        Deliver(lineage, *step.event, static_cast<size_t>(step.batch));
     }
     lineage.Finish(steps.empty() ? 0 : steps.back().time_ns);
   }
@@ -261,22 +277,28 @@ class Traffic {
 
   static void WriteSql(Query& query) {
     std::string columns, relations, where;
-    for (const ResultColumn& column : query.columns) columns += (columns.empty() ? "" : ", ") + column.relation + "." + column.column;
-    for (const sql::Relation& relation : query.facts.relations) relations += (relations.empty() ? "" : ", ") + relation.name;
+    for (const ResultColumn& column : query.columns)
+      columns += (columns.empty() ? "" : ", ") + column.relation + "." + column.column;
+    for (const sql::Relation& relation : query.facts.relations)
+      relations += (relations.empty() ? "" : ", ") + relation.name;
     for (const sql::Comparison& comparison : query.facts.comparisons) {
-      where += (where.empty() ? " WHERE " : " AND ") + query.facts.relations[static_cast<size_t>(comparison.column.relation)].name + "." +
+      where += (where.empty() ? " WHERE " : " AND ") +
+               query.facts.relations[static_cast<size_t>(comparison.column.relation)].name + "." +
                comparison.column.column + " = $" + std::to_string(comparison.slot + 1);
     }
     query.sql = "SELECT " + columns + " FROM " + relations + where;
   }
 
   static StatementProfile ProfileOf(const Query& query) { return {query.id, query.facts.operation, &query.facts}; }
-  static uint64_t ColumnsHash(const Query& query) { return static_cast<uint64_t>(query.id) * 1000 + query.columns.size(); }
+  static uint64_t ColumnsHash(const Query& query) {
+    return static_cast<uint64_t>(query.id) * 1000 + query.columns.size();
+  }
 
   static void Deliver(Lineage& lineage, Event& event, size_t which) {
     const Rows& rows = event.batches[which].second;
     std::vector<uint16_t> hashed;
-    for (size_t i = 0; i < event.query->columns.size() && i < session::kMaxLineageColumns; ++i) hashed.push_back(static_cast<uint16_t>(i));
+    for (size_t i = 0; i < event.query->columns.size() && i < session::kMaxLineageColumns; ++i)
+      hashed.push_back(static_cast<uint16_t>(i));
     std::vector<uint64_t> hashes;
     for (const Row& row : rows) {
       for (const uint16_t at : hashed) hashes.push_back(at < row.size() && row[at] != 0 ? HashOf(row[at]) : 0);
