@@ -113,6 +113,9 @@ struct RowBatch {
 enum class QueryProtocol : uint8_t { kSimple, kExtended, kFunctionCall };
 enum class QueryOutcome : uint8_t { kCompleted, kEmpty, kFailed, kSkipped, kConnectionLost, kAbandoned };
 // kSkipped: discarded by the server between an error and Sync, never executed. kAbandoned: a portal closed before its end.
+// kConnectionLost: not answered when the connection ended, or stopped being understood.
+// kFailed also stands for a Parse, Bind or Describe that failed before any Execute (its own Execute is then not reported as skipped), and for
+// an error at Sync, where the implicit commit failed: an event of its own with the last statement's text. Both have fetches = 0.
 
 enum class CopyDirection : uint8_t { kNone, kIn, kOut, kBoth };
 
@@ -133,7 +136,8 @@ struct QueryEvent {
   int64_t first_ns;           // first backend byte of its reply, 0: none came
   int64_t done_ns;            // CommandComplete, EmptyQueryResponse, PortalSuspended (the last) or ErrorResponse
   int64_t busy_from_ns;       // max(sent, completion of the execution before): cost = done - busy_from
-  int64_t ready_before_ns;    // the last ReadyForQuery before this was sent; 0: none since login, or none since the statement before (pipelined)
+  int64_t ready_before_ns;    // the first ReadyForQuery since the execution before ended (that of the login counts), so a prepare-only round trip
+                              // hides no idle gap; 0: none came before this was sent (pipelined)
   uint64_t text_hash;         // 0: unknown (a name bound that was never seen parsed)
   uint64_t columns_hash;      // 0: no result, or never described
   uint64_t parameters_hash;   // over the Bind's raw format codes and parameter values, keyed; 0: no Bind, no parameters, or longer than 64 KiB

@@ -3,7 +3,7 @@
 //
 // The owner sends bytes on first and shows them here after, both ways: OnFrontend for client bytes, OnBackend for
 // server bytes. One thread does both, so a reply, which is read later, is never seen before its request. Any split of
-// the same bytes gives the same records (times aside). Once opaque, a session stays so and its calls only count.
+// the same bytes gives the same records (times aside, and where the row batches of one execution end). Once opaque, a session stays so and its calls only count.
 // decoded + skipped + opaque = all bytes passed in, at every moment. Memory: bounded (65 536 tokens, 10 000 names),
 // small when idle; nothing is allocated by a declared length. Threads: none of its own; one owner.
 #pragma once
