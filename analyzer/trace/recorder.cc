@@ -64,8 +64,7 @@ class Recorder::State {
         last_session_id_(content.last_session_id),
         unit_base_(content.last_unit_id),
         last_statement_id_(content.last_statement_id),
-        last_execution_no_(content.last_execution_no),
-        timeline_from_no_(content.timeline_from_no) {
+        last_execution_no_(content.last_execution_no) {
     for (auto& rollup : content.statements) {
       shapes_[rollup.shape_hash] = rollup.statement_id;
       const int64_t id = rollup.statement_id;
@@ -530,7 +529,7 @@ class Recorder::State {
   std::map<EdgeKey, lineage::Edge> edges_;
   std::map<std::tuple<int64_t, int64_t, uint64_t>, lineage::Repeat> repeats_;
 
-  int64_t last_statement_id_, last_execution_no_, timeline_from_no_;
+  int64_t last_statement_id_, last_execution_no_;
   std::vector<TimelineInsert> executions_;
 };
 

@@ -59,7 +59,7 @@ int InChild(Body body) {
 }
 
 TEST_F(TraceFile, BelongsToItsMakerAloneWhateverTheUmask) {
-  for (const mode_t mask : {0000, 0022, 0777}) {
+  for (const mode_t mask : {0000U, 0022U, 0777U}) {
     const std::string path = directory_ + "/" + std::to_string(mask);
     const mode_t before = umask(mask);
     auto recorder = MustOpen(Options(path));
