@@ -15,6 +15,7 @@ constexpr size_t kTextBuckets = 1 << 14;    // 65 536 texts, 512 KiB a loop: mor
 constexpr size_t kColumnBuckets = 1 << 11;  // 8 192 row descriptions
 constexpr int64_t kClientPatience = 100'000'000;
 constexpr size_t kMaxWaitingBytes = 1 << 20;
+constexpr size_t kMaxKeptBytes = 2 << 20;
 constexpr size_t kValueBatchReserve = 4;  // value batches leave this part of the ring free
 
 }  // namespace
@@ -97,24 +98,52 @@ void RingSink::Push(const session::Record& record, std::span<const std::byte> en
     if (!ring_.TryPush(encoded, {}, ring_.capacity() / kValueBatchReserve)) Count(totals_.dropped_value_batches);
     return;
   }
-  if (const auto* opened = std::get_if<session::SessionOpened>(&record)) {
-    open_sessions_.insert_or_assign(opened->session_id, std::vector(encoded.begin(), encoded.end()));
-  } else if (const auto* closed = std::get_if<session::SessionClosed>(&record)) {
-    open_sessions_.erase(closed->session_id);
-  }
+  if (!std::holds_alternative<session::QueryEvent>(record)) Remember(record, encoded);
   if (ring_.TryPush(encoded, {}, 0)) return;
   Count(totals_.dropped_events);
   if (const auto* text = std::get_if<session::StatementText>(&record)) texts_.Erase(text->text_hash);
   if (const auto* columns = std::get_if<session::ColumnsDescribed>(&record)) columns_.Erase(columns->columns_hash);
 }
 
+// Named statements are parsed once: their texts are kept, out of the last ones that went by.
+void RingSink::Remember(const session::Record& record, std::span<const std::byte> encoded) {
+  if (const auto* text = std::get_if<session::StatementText>(&record)) {
+    RecentText& recent = recent_texts_[next_recent_text_++ % kRecentTexts];
+    recent.hash = text->text_hash;
+    recent.encoded.assign(encoded.begin(), encoded.end());
+  } else if (const auto* prepared = std::get_if<session::StatementPrepared>(&record)) {
+    if (named_texts_.Has(prepared->text_hash)) return;
+    const auto recent = std::ranges::find(recent_texts_, prepared->text_hash, &RecentText::hash);
+    if (recent != recent_texts_.end()) named_texts_.Keep(recent->hash, recent->encoded);
+  } else if (const auto* columns = std::get_if<session::ColumnsDescribed>(&record)) {
+    described_columns_.Keep(columns->columns_hash, encoded);
+  } else if (const auto* opened = std::get_if<session::SessionOpened>(&record)) {
+    open_sessions_.insert_or_assign(opened->session_id, std::vector(encoded.begin(), encoded.end()));
+  } else if (const auto* closed = std::get_if<session::SessionClosed>(&record)) {
+    open_sessions_.erase(closed->session_id);
+  }
+}
+
 void RingSink::OnNewRecorder() {
   generation_ = recorder_.generation.load(std::memory_order_acquire);
   texts_.Clear();
   columns_.Clear();
-  for (const auto& [session_id, opened] : open_sessions_) {
-    if (!ring_.TryPush(opened, {}, 0)) Count(totals_.dropped_events);
+  for (const auto& [session_id, opened] : open_sessions_) Announce(opened);
+  for (const auto& [hash, text] : named_texts_.entries()) {
+    if (texts_.Insert(hash)) Announce(text);
   }
+  for (const auto& [hash, columns] : described_columns_.entries()) {
+    if (columns_.Insert(hash)) Announce(columns);
+  }
+}
+
+void RingSink::Announce(std::span<const std::byte> encoded) {
+  if (!ring_.TryPush(encoded, {}, 0)) Count(totals_.dropped_events);
+}
+
+void KeptEntries::Keep(uint64_t hash, std::span<const std::byte> encoded) {
+  if (bytes_ + encoded.size() > kMaxKeptBytes) return;
+  if (entries_.try_emplace(hash, encoded.begin(), encoded.end()).second) bytes_ += encoded.size();
 }
 
 }  // namespace pgassay::relay

@@ -5,6 +5,7 @@
 // again. Threads: one loop.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -37,6 +38,18 @@ class RecentHashes {
   size_t next_victim_ = 0;
 };
 
+// Dictionary entries as they went, by their hash, up to a size; what comes later is not kept.
+class KeptEntries {
+ public:
+  void Keep(uint64_t hash, std::span<const std::byte> encoded);
+  bool Has(uint64_t hash) const { return entries_.contains(hash); }
+  const std::unordered_map<uint64_t, std::vector<std::byte>>& entries() const { return entries_; }
+
+ private:
+  std::unordered_map<uint64_t, std::vector<std::byte>> entries_;
+  size_t bytes_ = 0;
+};
+
 class RingSink : public session::RecordSink {
  public:
   RingSink(SharedRing& ring, LoopTotals& totals, const RecorderTotals& recorder);
@@ -64,7 +77,15 @@ class RingSink : public session::RecordSink {
     int64_t until_ns;
   };
 
+  struct RecentText {
+    uint64_t hash = 0;
+    std::vector<std::byte> encoded;
+  };
+  static constexpr size_t kRecentTexts = 64;  // between a Parse and its ParseComplete, over all sessions of the loop
+
   void OnNewRecorder();
+  void Remember(const session::Record& record, std::span<const std::byte> encoded);
+  void Announce(std::span<const std::byte> encoded);
   void Hold(std::shared_ptr<const ClientPid> client, int64_t until_ns);
   void Push(const session::Record& record, std::span<const std::byte> encoded);
 
@@ -76,6 +97,10 @@ class RingSink : public session::RecordSink {
   RecentHashes columns_;
   std::vector<std::byte> encoded_;
   std::unordered_map<uint64_t, std::vector<std::byte>> open_sessions_;  // each one's SessionOpened, as it went
+  std::array<RecentText, kRecentTexts> recent_texts_;
+  size_t next_recent_text_ = 0;
+  KeptEntries named_texts_;
+  KeptEntries described_columns_;
   std::unordered_map<uint64_t, std::shared_ptr<const ClientPid>> clients_;
   std::deque<Waiting> waiting_;
   size_t waiting_bytes_ = 0;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -30,9 +31,14 @@ def same_both_ways(pg: PrivatePostgres, proxy: Proxy, name: str, *arguments: str
     """Runs a client direct and through; everything it says and its exit code must be the same."""
     direct = client(pg, name, *arguments, env=pg.env(), stdin=stdin)
     through = client(pg, name, *arguments, env=proxy.env(pg), stdin=stdin)
-    hide = str(proxy.port), str(pg.port)
-    assert tuple(str(part).replace(*hide) for part in through) == tuple(map(str, direct))
+    assert [comparable(part, proxy.port, pg.port) for part in through] == [comparable(part, 0, 0) for part in direct]
     return through
+
+
+def comparable(said: str | int, port: int, instead: int) -> str:
+    """Without what differs between any two runs: the port, a server process's id, pg_dump's \\restrict key."""
+    text = str(said).replace(f"port {port} ", f"port {instead} ")
+    return re.sub(r"(PID |\\(?:un)?restrict )\w+", r"\1", text)
 
 
 def children(pid: int) -> list[int]:
@@ -40,7 +46,7 @@ def children(pid: int) -> list[int]:
 
 
 def recorder_of(proxy: Proxy) -> int:
-    """The child that has the trace open."""
+    """The child that has the trace open; 0 if there is none at the moment."""
     for child in children(proxy.process.pid):
         for descriptor in Path(f"/proc/{child}/fd").iterdir():
             try:
@@ -48,7 +54,7 @@ def recorder_of(proxy: Proxy) -> int:
                     return child
             except OSError:
                 continue
-    raise AssertionError("no child has the trace open")
+    return 0
 
 
 def wait_until(claim: str, holds, patience_s: float = 10) -> None:
@@ -142,7 +148,8 @@ def test_a_dump_through_restores_through(pg: PrivatePostgres, proxy: Proxy, acco
     pg.psql("CREATE DATABASE restored", "postgres")
     code, _, stderr = client(pg, "psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", "restored", env=proxy.env(pg), stdin=dump)
     assert (code, stderr) == (0, "")
-    assert client(pg, "pg_dump", "--no-owner", "-d", "restored", env=pg.env())[1] == dump
+    restored = client(pg, "pg_dump", "--no-owner", "-d", "restored", env=pg.env())[1]
+    assert comparable(restored, 0, 0) == comparable(dump, 0, 0)
 
 
 @pytest.mark.parametrize("mode", ["simple", "extended", "prepared"])
@@ -354,8 +361,9 @@ def test_no_session_notices_the_recorders_death(pg: PrivatePostgres, proxy: Prox
         bench = pgbench_in_background(pg, proxy, 4, "-M", "prepared", cwd=tmp_path)
         time.sleep(1.5)
         dead = recorder_of(proxy)
+        assert dead
         os.kill(dead, signal.SIGSEGV)
-        wait_until("another recorder has the trace", lambda: len(children(proxy.process.pid)) == 2 and recorder_of(proxy) != dead)
+        wait_until("another recorder has the trace", lambda: recorder_of(proxy) not in (0, dead))
         stdout, stderr = bench.communicate(timeout=60)
         assert bench.returncode == 0 and "number of failed transactions: 0" in stdout, stderr
         bystander.sendall(message(b"Q", b"SELECT 'still here'\0"))

@@ -86,6 +86,34 @@ TEST_F(RingSinkTest, AnnouncesOpenSessionsToANewRecorder) {
   EXPECT_TRUE(consumer_.Empty());
 }
 
+TEST_F(RingSinkTest, GivesANewRecorderTheTextsOfNamedStatementsAndTheColumns) {
+  RingSink sink(producer_, totals_, recorder_);
+  for (uint64_t hash = 1; hash <= 3; ++hash) {
+    ASSERT_TRUE(sink.WantsText(hash));
+    sink.Emit(Text(hash, "SELECT " + std::to_string(hash)));
+  }
+  sink.Emit(session::StatementPrepared{.session_id = 1, .time_ns = 1, .text_hash = 2, .name = "named"});
+  ASSERT_TRUE(sink.WantsColumns(9));
+  sink.Emit(session::ColumnsDescribed{.columns_hash = 9, .columns = {}});
+  for (; !consumer_.Empty(); consumer_.Pop()) consumer_.Front();
+  recorder_.generation = 2;
+  sink.OnBatch();
+  std::vector<std::string> texts;
+  std::vector<uint64_t> columns;
+  for (; !consumer_.Empty(); consumer_.Pop()) {
+    const session::Record record = session::DecodeRecord(consumer_.Front());
+    if (const auto* text = std::get_if<session::StatementText>(&record)) texts.emplace_back(text->text);
+    if (const auto* described = std::get_if<session::ColumnsDescribed>(&record)) {
+      columns.push_back(described->columns_hash);
+    }
+  }
+  EXPECT_EQ(texts, std::vector<std::string>{"SELECT 2"});
+  EXPECT_EQ(columns, std::vector<uint64_t>{9});
+  EXPECT_FALSE(sink.WantsText(2));
+  EXPECT_FALSE(sink.WantsColumns(9));
+  EXPECT_TRUE(sink.WantsText(1));
+}
+
 TEST_F(RingSinkTest, CountsWhatDoesNotFitAndOffersALostTextAgain) {
   RingSink sink(producer_, totals_, recorder_);
   const std::string text(1000, 'x');
