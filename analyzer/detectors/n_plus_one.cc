@@ -13,7 +13,8 @@
 #include <array>
 #include <map>
 #include <optional>
-#include <set>
+#include <utility>
+#include <vector>
 
 #include "analyzer/detectors/finding_id.h"
 #include "analyzer/detectors/n_plus_one_score.h"
@@ -76,7 +77,6 @@ struct EdgeGroup {
   bool small = false;  // a hint: loads under parents of one or two rows
   Confidence confidence = Confidence::kHint;
   bool reported = false;
-  const EdgeGroup* outer = nullptr;
 };
 
 ScoreLimits LimitsOf(const Options& options) {
@@ -196,60 +196,88 @@ void JudgeSmallLoads(EdgeGroup& group, const TraceView& view, double min_loads) 
   group.confidence = group.dose.score > 0 ? Confidence::kLikely : Confidence::kHint;
 }
 
-// The group whose children are this one's parents, in the same units and for most of them.
-const EdgeGroup* FindOuter(const EdgeGroup& group, const std::map<std::string, EdgeGroup>& groups) {
-  uint64_t parents = 0, claimed = 0;
-  std::set<std::pair<int64_t, int64_t>> statements;  // unit, parent statement
-  for (const Edge* edge : group.credited) {
-    parents += edge->parent_executions;
-    claimed += edge->parent_executions_claimed;
-    statements.emplace(edge->unit_id, edge->parent_statement_id);
-  }
-  if (claimed * 2 < parents || claimed == 0) return nullptr;
-  const EdgeGroup* best = nullptr;
-  uint64_t best_children = 0;
-  for (const auto& [text, other] : groups) {
-    if (&other == &group || !other.reported || other.small) continue;
-    uint64_t children = 0;
-    for (const Edge* edge : other.credited) {
-      if (statements.contains({edge->unit_id, edge->child_statement_id})) children += edge->children;
-    }
-    if (children > best_children) {
-      best = &other;
-      best_children = children;
-    }
+// One credited edge, and the one above it: its children are this one's parents, in the same unit and for most of them.
+struct Link {
+  const EdgeGroup* group = nullptr;
+  const Edge* edge = nullptr;
+  const Link* outer = nullptr;
+};
+
+using LinksByChild = std::map<std::pair<int64_t, int64_t>, std::vector<const Link*>>;  // unit, child statement
+
+const Link* FindOuter(const Link& link, const LinksByChild& links) {
+  const Edge& edge = *link.edge;
+  if (edge.parent_executions_claimed == 0 || edge.parent_executions_claimed * 2 < edge.parent_executions)
+    return nullptr;
+  const auto above = links.find({edge.unit_id, edge.parent_statement_id});
+  if (above == links.end()) return nullptr;
+  const Link* best = nullptr;
+  for (const Link* other : above->second) {
+    if (other->group == link.group) continue;  // a tree of one relation is one finding by itself
+    if (best == nullptr || other->edge->children > best->edge->children) best = other;
   }
   return best;
 }
 
-void LinkChains(std::map<std::string, EdgeGroup>& groups) {
-  for (auto& [text, group] : groups) {
-    if (!group.reported || group.small) continue;
-    const EdgeGroup* outer = FindOuter(group, groups);
-    // Relations that feed one another in a circle: the first one named is the outermost.
-    for (const EdgeGroup* at = outer; at != nullptr; at = at->outer) {
-      if (at == &group) {
-        outer = nullptr;
-        break;
-      }
-    }
-    group.outer = outer;
+// The same relation may be the outermost in one unit and a deeper level in another: each edge is judged by itself.
+std::vector<Link> LinkChains(const std::map<std::string, EdgeGroup>& groups) {
+  std::vector<Link> links;
+  for (const auto& [text, group] : groups) {
+    if (!group.reported) continue;
+    for (const Edge* edge : group.credited) links.push_back({&group, edge});
   }
+  LinksByChild by_child;
+  for (const Link& link : links) {
+    if (!link.group->small) by_child[{link.edge->unit_id, link.edge->child_statement_id}].push_back(&link);
+  }
+  for (Link& link : links) {
+    if (link.group->small) continue;
+    const Link* outer = FindOuter(link, by_child);
+    // Relations that feed one another in a circle: the first one linked is the outermost.
+    const Link* at = outer;
+    while (at != nullptr && at != &link) at = at->outer;
+    if (at == nullptr) link.outer = outer;
+  }
+  return links;
 }
 
-const EdgeGroup& Outermost(const EdgeGroup& group) {
-  const EdgeGroup* at = &group;
+const EdgeGroup& Outermost(const Link& link) {
+  const Link* at = &link;
   while (at->outer != nullptr) at = at->outer;
-  return *at;
+  return *at->group;
 }
 
-Finding MakeFinding(const EdgeGroup& group, const std::vector<const EdgeGroup*>& steps, const TraceView& view,
+// The same order in every run, whatever the addresses are.
+struct ByIdText {
+  bool operator()(const EdgeGroup* a, const EdgeGroup* b) const { return a->id.text < b->id.text; }
+};
+
+// What one finding shows: the edges of its own relation that have none above them, and by relation those below.
+struct Parts {
+  std::vector<const Edge*> edges;
+  std::map<const EdgeGroup*, std::vector<const Edge*>, ByIdText> steps;
+};
+
+std::map<const EdgeGroup*, Parts> SplitIntoFindings(const std::vector<Link>& links) {
+  std::map<const EdgeGroup*, Parts> findings;
+  for (const Link& link : links) {
+    Parts& parts = findings[&Outermost(link)];
+    if (link.outer == nullptr) {
+      parts.edges.push_back(link.edge);
+    } else {
+      parts.steps[link.group].push_back(link.edge);
+    }
+  }
+  return findings;
+}
+
+Finding MakeFinding(const EdgeGroup& group, const Parts& parts, const TraceView& view,
                     const lineage::RelationRules& rules) {
-  const EdgeSums sums = SumEdges(group.credited);
+  const EdgeSums sums = SumEdges(parts.edges);
   const trace::StatementRow& child = *view.Statement(sums.largest->child_statement_id);
   const trace::StatementRow& parent = *view.Statement(sums.largest->parent_statement_id);
   Occurrences occurrences(view);
-  for (const Edge* edge : group.credited) occurrences.Add(edge->unit_id, edge->children);
+  for (const Edge* edge : parts.edges) occurrences.Add(edge->unit_id, edge->children);
 
   Finding finding;
   finding.rule = kInfo.id;
@@ -263,8 +291,8 @@ Finding MakeFinding(const EdgeGroup& group, const std::vector<const EdgeGroup*>&
   finding.database_ns = sums.child_ns;
   finding.round_trips_saved = sums.RoundTripsSaved();
   occurrences.Fill(finding, child.statement_id);
-  for (const EdgeGroup* step : steps) {
-    const EdgeSums inner = SumEdges(step->credited);
+  for (const auto& [step, edges] : parts.steps) {
+    const EdgeSums inner = SumEdges(edges);
     finding.steps.push_back({TextOf(*view.Statement(inner.largest->child_statement_id)),
                              NameOf(step->columns.child) + " <- " + NameOf(step->columns.parent), inner.children,
                              inner.child_ns});
@@ -302,15 +330,13 @@ std::vector<Finding> DetectNPlusOne(const TraceView& view, const Options& option
     JudgeLoops(group);
     JudgeSmallLoads(group, view, OptionValue(kInfo, options, "min_small_loads"));
   }
-  LinkChains(groups);
-
-  std::map<const EdgeGroup*, std::vector<const EdgeGroup*>> steps;
-  for (const auto& [text, group] : groups) {
-    if (group.reported && group.outer != nullptr) steps[&Outermost(group)].push_back(&group);
-  }
+  const std::vector<Link> links = LinkChains(groups);
+  const std::map<const EdgeGroup*, Parts> parts = SplitIntoFindings(links);
   std::vector<Finding> findings;
   for (const auto& [text, group] : groups) {
-    if (group.reported && group.outer == nullptr) findings.push_back(MakeFinding(group, steps[&group], view, rules));
+    if (const auto own = parts.find(&group); own != parts.end()) {
+      findings.push_back(MakeFinding(group, own->second, view, rules));
+    }
   }
   return findings;
 }
