@@ -1,176 +1,229 @@
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "analyzer/sql/statement.h"
 
-// Short keys: there is one row per shape, but reports read them all. What is false, empty or absent is left out.
+// Facts as JSON: short keys for what repeats, nothing for what is default. setting_value and inner_sql stay in memory: they are as sent.
+
 namespace pgassay::sql {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::json;
 
-json ToJson(const ColumnRef& column) { return json::array({column.relation, column.column}); }
-
-ColumnRef ColumnFromJson(const json& value) {
-  if (!value.is_array() || value.size() != 2) return {};
-  return {value[0].get<int>(), value[1].get<std::string>()};
+template <class T>
+void Put(Json& json, const char* key, const T& value, const T& otherwise) {
+  if (value != otherwise) json[key] = value;
 }
 
-json ToJson(const Relation& relation) { return json::array({relation.schema, relation.name, relation.alias}); }
-
-json ToJson(const Comparison& comparison) {
-  return {{"column", ToJson(comparison.column)},
-          {"comparator", static_cast<int>(comparison.comparator)},
-          {"slot", comparison.slot},
-          {"conjunct", comparison.conjunct},
-          {"function", comparison.function},
-          {"operator", comparison.operator_name},
-          {"tuple", comparison.tuple},
-          {"depth", comparison.subquery_depth}};
-}
-
-Comparison ComparisonFromJson(const json& value) {
-  Comparison comparison;
-  comparison.column = ColumnFromJson(value.at("column"));
-  comparison.comparator = static_cast<Comparator>(value.at("comparator").get<int>());
-  comparison.slot = value.at("slot").get<int>();
-  comparison.conjunct = value.at("conjunct").get<bool>();
-  comparison.function = value.at("function").get<std::string>();
-  comparison.operator_name = value.at("operator").get<std::string>();
-  comparison.tuple = value.at("tuple").get<int>();
-  comparison.subquery_depth = value.at("depth").get<int>();
-  return comparison;
-}
-
-json ToJson(const SortKey& key) {
-  return {{"column", ToJson(key.column)},
-          {"descending", key.descending},
-          {"nulls_first", key.nulls_first},
-          {"expression", key.expression}};
-}
-
-SortKey SortKeyFromJson(const json& value) {
-  return {ColumnFromJson(value.at("column")), value.at("descending").get<bool>(), value.at("nulls_first").get<bool>(),
-          value.at("expression").get<bool>()};
-}
-
-json ToJson(const Output& output) {
-  return {{"kind", static_cast<int>(output.kind)}, {"column", ToJson(output.column)}, {"name", output.name}};
-}
-
-Output OutputFromJson(const json& value) {
-  return {static_cast<Output::Kind>(value.at("kind").get<int>()), ColumnFromJson(value.at("column")),
-          value.at("name").get<std::string>()};
-}
-
-json ToJson(const Assignment& assignment) {
-  return {{"column", ToJson(assignment.column)}, {"slot", assignment.slot}, {"expression", assignment.expression}};
-}
-
-Assignment AssignmentFromJson(const json& value) {
-  return {ColumnFromJson(value.at("column")), value.at("slot").get<int>(), value.at("expression").get<bool>()};
-}
-
-json ToJson(const RowBound& bound) {
-  return {{"kind", static_cast<int>(bound.kind)}, {"slot", bound.slot}, {"value", bound.value}};
-}
-
-RowBound RowBoundFromJson(const json& value) {
-  return {static_cast<Bound>(value.at("kind").get<int>()), value.at("slot").get<int>(),
-          value.at("value").get<int64_t>()};
+template <class E>
+void PutEnum(Json& json, const char* key, E value) {
+  if (value != E{}) json[key] = static_cast<int>(value);
 }
 
 template <class T>
-void PutList(json& out, const char* key, const std::vector<T>& items) {
-  if (items.empty()) return;
-  json& list = out[key] = json::array();
-  for (const T& item : items) list.push_back(ToJson(item));
+T Get(const Json& json, const char* key, T otherwise) {
+  const auto found = json.find(key);
+  if (found == json.end()) return otherwise;
+  const bool fits = std::is_same_v<T, std::string> ? found->is_string()
+                    : std::is_same_v<T, bool>      ? found->is_boolean()
+                                                   : found->is_number_integer();
+  return fits ? found->template get<T>() : otherwise;
 }
 
-template <class T, class FromJson>
-void GetList(const json& in, const char* key, std::vector<T>& items, FromJson from_json) {
-  const auto found = in.find(key);
-  if (found == in.end()) return;
-  for (const json& item : *found) items.push_back(from_json(item));
+template <class E>
+E GetEnum(const Json& json, const char* key, E last) {
+  const int value = Get(json, key, 0);
+  return value < 0 || value > static_cast<int>(last) ? E{} : static_cast<E>(value);
 }
 
-struct Flag {
+Json ToJson(const ColumnRef& column) { return Json::array({column.relation, column.column}); }
+
+ColumnRef ColumnFrom(const Json& json) {
+  if (!json.is_array() || json.size() != 2 || !json[0].is_number_integer() || !json[1].is_string()) return {};
+  return {json[0].get<int>(), json[1].get<std::string>()};
+}
+ColumnRef ColumnAt(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found == json.end() ? ColumnRef{} : ColumnFrom(*found);
+}
+
+Json ToJson(const Relation& relation) {
+  Json json = Json::object();
+  json["name"] = relation.name;
+  Put(json, "schema", relation.schema, {});
+  Put(json, "alias", relation.alias, {});
+  return json;
+}
+void From(const Json& json, Relation& relation) {
+  relation = {.schema = Get<std::string>(json, "schema", ""),
+              .name = Get<std::string>(json, "name", ""),
+              .alias = Get<std::string>(json, "alias", "")};
+}
+
+Json ToJson(const Comparison& comparison) {
+  Json json = Json::object();
+  json["column"] = ToJson(comparison.column);
+  json["op"] = comparison.operator_name;
+  PutEnum(json, "kind", comparison.comparator);
+  Put(json, "slot", comparison.slot, -1);
+  Put(json, "conjunct", comparison.conjunct, false);
+  Put(json, "function", comparison.function, {});
+  Put(json, "tuple", comparison.tuple, -1);
+  Put(json, "depth", comparison.subquery_depth, 0);
+  return json;
+}
+void From(const Json& json, Comparison& comparison) {
+  comparison = {.column = ColumnAt(json, "column"),
+                .comparator = GetEnum(json, "kind", Comparator::kOther),
+                .slot = Get(json, "slot", -1),
+                .conjunct = Get(json, "conjunct", false),
+                .function = Get<std::string>(json, "function", ""),
+                .operator_name = Get<std::string>(json, "op", ""),
+                .tuple = Get(json, "tuple", -1),
+                .subquery_depth = Get(json, "depth", 0)};
+}
+
+Json ToJson(const Join& join) { return Json::array({ToJson(join.left), ToJson(join.right)}); }
+void From(const Json& json, Join& join) {
+  if (json.is_array() && json.size() == 2) join = {ColumnFrom(json[0]), ColumnFrom(json[1])};
+}
+
+void From(const Json& json, ColumnRef& column) { column = ColumnFrom(json); }
+
+Json ToJson(const SortKey& key) {
+  Json json = Json::object();
+  json["column"] = ToJson(key.column);
+  Put(json, "descending", key.descending, false);
+  Put(json, "nulls_first", key.nulls_first, false);
+  Put(json, "expression", key.expression, false);
+  return json;
+}
+void From(const Json& json, SortKey& key) {
+  key = {.column = ColumnAt(json, "column"),
+         .descending = Get(json, "descending", false),
+         .nulls_first = Get(json, "nulls_first", false),
+         .expression = Get(json, "expression", false)};
+}
+
+Json ToJson(const Assignment& assignment) {
+  Json json = Json::object();
+  json["column"] = ToJson(assignment.column);
+  Put(json, "slot", assignment.slot, -1);
+  Put(json, "expression", assignment.expression, false);
+  return json;
+}
+void From(const Json& json, Assignment& assignment) {
+  assignment = {.column = ColumnAt(json, "column"),
+                .slot = Get(json, "slot", -1),
+                .expression = Get(json, "expression", false)};
+}
+
+Json ToJson(const Output& output) {
+  Json json = Json::object();
+  json["name"] = output.name;
+  PutEnum(json, "kind", output.kind);
+  Put(json, "column", output.column.column, {});
+  Put(json, "relation", output.column.relation, -1);
+  return json;
+}
+void From(const Json& json, Output& output) {
+  output = {.kind = GetEnum(json, "kind", Output::Kind::kExpression),
+            .column = {Get(json, "relation", -1), Get<std::string>(json, "column", "")},
+            .name = Get<std::string>(json, "name", "")};
+}
+
+template <class T>
+void PutList(Json& json, const char* key, const std::vector<T>& list) {
+  if (list.empty()) return;
+  Json values = Json::array();
+  for (const T& value : list) values.push_back(ToJson(value));
+  json[key] = std::move(values);
+}
+
+template <class T>
+void GetList(const Json& json, const char* key, std::vector<T>& list) {
+  const auto found = json.find(key);
+  if (found == json.end() || !found->is_array()) return;
+  for (const Json& value : *found) From(value, list.emplace_back());
+}
+
+void PutBound(Json& json, const char* key, const RowBound& bound) {
+  if (bound.kind == Bound::kNone) return;
+  Json value = Json::object();
+  PutEnum(value, "kind", bound.kind);
+  Put(value, "slot", bound.slot, -1);
+  Put(value, "value", bound.value, int64_t{-1});
+  json[key] = std::move(value);
+}
+
+RowBound GetBound(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  if (found == json.end() || !found->is_object()) return {};
+  return {.kind = GetEnum(*found, "kind", Bound::kExpression),
+          .slot = Get(*found, "slot", -1),
+          .value = Get(*found, "value", int64_t{-1})};
+}
+
+struct FlagName {
   const char* key;
-  bool Facts::* member;
+  bool Facts::*flag;
 };
-
-constexpr Flag kFlags[] = {
-    {"parsed", &Facts::parsed},
-    {"distinct", &Facts::distinct},
-    {"star", &Facts::has_star},
-    {"subquery", &Facts::has_subquery},
-    {"set_operation", &Facts::has_set_operation},
-    {"returning", &Facts::has_returning},
-    {"aggregate_only", &Facts::aggregate_only},
-    {"locking", &Facts::locking},
-    {"volatile_functions", &Facts::volatile_functions},
-    {"unknown_functions", &Facts::unknown_functions},
-    {"writes", &Facts::writes},
-    {"catalog_only", &Facts::catalog_only},
-    {"on_conflict", &Facts::on_conflict},
-    {"single_row_insert", &Facts::single_row_insert},
-};
+constexpr FlagName kFlags[] = {{"parsed", &Facts::parsed},
+                               {"distinct", &Facts::distinct},
+                               {"star", &Facts::has_star},
+                               {"subquery", &Facts::has_subquery},
+                               {"set_operation", &Facts::has_set_operation},
+                               {"returning", &Facts::has_returning},
+                               {"aggregate_only", &Facts::aggregate_only},
+                               {"locking", &Facts::locking},
+                               {"volatile_functions", &Facts::volatile_functions},
+                               {"unknown_functions", &Facts::unknown_functions},
+                               {"writes", &Facts::writes},
+                               {"catalog_only", &Facts::catalog_only},
+                               {"on_conflict", &Facts::on_conflict},
+                               {"single_row_insert", &Facts::single_row_insert}};
 
 }  // namespace
 
 std::string FactsToJson(const Facts& facts) {
-  json out = json::object();
-  out["operation"] = OperationName(facts.operation);
-  if (facts.fingerprint != 0) out["fingerprint"] = facts.fingerprint;
-  for (const Flag& flag : kFlags) {
-    if (facts.*flag.member) out[flag.key] = true;
-  }
-  PutList(out, "relations", facts.relations);
-  if (facts.target >= 0) out["target"] = facts.target;
-  PutList(out, "comparisons", facts.comparisons);
-  if (!facts.joins.empty()) {
-    json& joins = out["joins"] = json::array();
-    for (const Join& join : facts.joins) joins.push_back(json::array({ToJson(join.left), ToJson(join.right)}));
-  }
-  PutList(out, "group_by", facts.group_by);
-  PutList(out, "order_by", facts.order_by);
-  PutList(out, "outputs", facts.outputs);
-  PutList(out, "assignments", facts.assignments);
-  if (facts.limit.kind != Bound::kNone) out["limit"] = ToJson(facts.limit);
-  if (facts.offset.kind != Bound::kNone) out["offset"] = ToJson(facts.offset);
-  if (!facts.name.empty()) out["name"] = facts.name;
-  if (!facts.setting_value.empty()) out["setting_value"] = facts.setting_value;
-  if (facts.fetch_count >= 0) out["fetch_count"] = facts.fetch_count;
-  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+  Json json = Json::object();
+  json["operation"] = OperationName(facts.operation);
+  Put(json, "fingerprint", facts.fingerprint, uint64_t{0});
+  Put(json, "target", facts.target, -1);
+  Put(json, "name", facts.name, {});
+  Put(json, "fetch_count", facts.fetch_count, int64_t{-1});
+  for (const FlagName& flag : kFlags) Put(json, flag.key, facts.*flag.flag, false);
+  PutList(json, "relations", facts.relations);
+  PutList(json, "comparisons", facts.comparisons);
+  PutList(json, "joins", facts.joins);
+  PutList(json, "group_by", facts.group_by);
+  PutList(json, "order_by", facts.order_by);
+  PutList(json, "outputs", facts.outputs);
+  PutList(json, "assignments", facts.assignments);
+  PutBound(json, "limit", facts.limit);
+  PutBound(json, "offset", facts.offset);
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Facts FactsFromJson(std::string_view text) {
   Facts facts;
-  const json in = json::parse(text, nullptr, false);
-  if (!in.is_object()) return facts;
-  try {
-    facts.operation = OperationFromName(in.value("operation", ""));
-    facts.fingerprint = in.value("fingerprint", uint64_t{0});
-    for (const Flag& flag : kFlags) facts.*flag.member = in.value(flag.key, false);
-    GetList(in, "relations", facts.relations, [](const json& item) {
-      return Relation{item.at(0).get<std::string>(), item.at(1).get<std::string>(), item.at(2).get<std::string>()};
-    });
-    facts.target = in.value("target", -1);
-    GetList(in, "comparisons", facts.comparisons, ComparisonFromJson);
-    GetList(in, "joins", facts.joins, [](const json& item) {
-      return Join{ColumnFromJson(item.at(0)), ColumnFromJson(item.at(1))};
-    });
-    GetList(in, "group_by", facts.group_by, ColumnFromJson);
-    GetList(in, "order_by", facts.order_by, SortKeyFromJson);
-    GetList(in, "outputs", facts.outputs, OutputFromJson);
-    GetList(in, "assignments", facts.assignments, AssignmentFromJson);
-    if (const auto found = in.find("limit"); found != in.end()) facts.limit = RowBoundFromJson(*found);
-    if (const auto found = in.find("offset"); found != in.end()) facts.offset = RowBoundFromJson(*found);
-    facts.name = in.value("name", "");
-    facts.setting_value = in.value("setting_value", "");
-    facts.fetch_count = in.value("fetch_count", int64_t{-1});
-  } catch (const json::exception&) {
-    return {};  // not what FactsToJson wrote: nothing is known of the statement
-  }
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) return facts;
+  facts.operation = OperationFromName(Get<std::string>(json, "operation", ""));
+  facts.fingerprint = Get(json, "fingerprint", uint64_t{0});
+  facts.target = Get(json, "target", -1);
+  facts.name = Get<std::string>(json, "name", "");
+  facts.fetch_count = Get(json, "fetch_count", int64_t{-1});
+  for (const FlagName& flag : kFlags) facts.*flag.flag = Get(json, flag.key, false);
+  GetList(json, "relations", facts.relations);
+  GetList(json, "comparisons", facts.comparisons);
+  GetList(json, "joins", facts.joins);
+  GetList(json, "group_by", facts.group_by);
+  GetList(json, "order_by", facts.order_by);
+  GetList(json, "outputs", facts.outputs);
+  GetList(json, "assignments", facts.assignments);
+  facts.limit = GetBound(json, "limit");
+  facts.offset = GetBound(json, "offset");
   return facts;
 }
 

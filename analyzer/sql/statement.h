@@ -36,7 +36,6 @@ struct Slot {
   uint32_t value_count = 0;
 };
 
-// What rules need of literals later without storing them (trust.md, slot facts).
 struct Tag {
   std::string key, value;    // decoded; keys as written: route, controller, action, traceparent, db_driver, …
 };
@@ -57,6 +56,8 @@ std::vector<Statement> Scan(const HashKey& key, std::string_view text);
 // Any text as it may be shown or stored: literals masked, comments dropped, secrets never kept. Never fails: what does not lex is cut
 // at the point of failure and marked with "…". For SQL, error messages, command tags, plan text.
 std::string Redact(std::string_view text);
+// What is known to be an error's or a notice's text: only PostgreSQL's own vocabulary and names of relations are kept of it.
+std::string RedactMessage(std::string_view text);
 
 // ---- Analyze -------------------------------------------------------------------------------------------------------
 
