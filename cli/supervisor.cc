@@ -183,6 +183,13 @@ class Supervisor::State {
     const std::string sentence = Heard(recorder_says_);
     recorder_error_ = sentence.empty() ? fmt::format("the recorder {}", HowItEnded(status)) : sentence;
     totals().recorder.ready.store(0, std::memory_order_release);
+    if (WIFSIGNALED(status)) SkipFrontRecords();
+  }
+  // What killed one recorder would kill the next: the records that it may have died over go with it, into its gap.
+  void SkipFrontRecords() {
+    for (SharedRing& ring : memory_.AttachRings()) {
+      if (!ring.Front().empty()) ring.Pop();
+    }
   }
   Result<> RestartRecorder();
 
