@@ -32,6 +32,7 @@ double SortValue(const StatementRow& row, std::string_view sort) {
 
 std::vector<const StatementRow*> Sorted(const Report& report, std::string_view sort) {
   std::vector<const StatementRow*> rows;
+  rows.reserve(report.statements.size());
   for (const StatementRow& row : report.statements) rows.push_back(&row);
   std::ranges::stable_sort(rows, [&](const StatementRow* a, const StatementRow* b) {
     const double value_a = SortValue(*a, sort), value_b = SortValue(*b, sort);
@@ -49,6 +50,7 @@ std::vector<std::string> Aligned(const std::vector<Cells>& table) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
   }
   std::vector<std::string> lines;
+  lines.reserve(table.size());
   for (const Cells& row : table) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) line += (i == 0 ? "" : "  ") + PadLeft(row[i], widths[i]);

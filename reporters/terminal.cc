@@ -21,6 +21,7 @@ constexpr size_t kLabelWidth = 6;  // "more" and a gap
 // stands.
 std::vector<const Finding*> Shown(const std::vector<Finding>& findings, const ReportStyle& style) {
   std::vector<const Finding*> ranked;
+  ranked.reserve(findings.size());
   for (const Finding& finding : findings) ranked.push_back(&finding);
   std::ranges::stable_sort(ranked, [&](const Finding* a, const Finding* b) {
     return detectors::WastedNs(*a, style.round_trip_ms) > detectors::WastedNs(*b, style.round_trip_ms);
