@@ -21,9 +21,11 @@ constexpr uint64_t kOrderNeeds = 8;  // values from which disorder counts agains
 double D(uint64_t n) { return static_cast<double>(n); }
 double Share(uint64_t part, uint64_t whole) { return whole == 0 ? 0 : D(part) / D(whole); }
 
-// Only where idle gaps or a pool's checkouts delimit the unit may time say anything.
+// Inside one scope, trace, tagged request or transaction no time counts.
 bool TimeCounts(const Edge& edge, const Unit& unit) {
-  return (unit.kind == UnitKind::kGap || unit.kind == UnitKind::kPool) && edge.same_transaction < edge.children;
+  const bool one_request =
+      unit.kind == UnitKind::kScope || unit.kind == UnitKind::kTraceparent || unit.kind == UnitKind::kTag;
+  return !one_request && edge.same_transaction < edge.children;
 }
 
 bool IsRepeated(const Edge& edge, const ScoreLimits& limits) {
@@ -96,7 +98,9 @@ double RelationScore(Relationship relationship) {
 EdgeJudgement JudgeEdge(const Edge& edge, const Unit& unit, bool related, const ScoreLimits& limits) {
   EdgeJudgement out;
   out.repeated = IsRepeated(edge, limits);
-  out.contained = Share(edge.contained_values, edge.child_distinct_values) >= limits.min_containment;
+  // Where claims reached over units, what was not claimed in between stayed behind in its own.
+  const uint64_t missed = edge.rejoined > 0 ? edge.holes : 0;
+  out.contained = Share(edge.contained_values, edge.child_distinct_values + missed) >= limits.min_containment;
   out.once_each = Share(edge.values_as_often, edge.distinct_values) >= 0.95;
   out.by_request = edge.from_outside * 2 > edge.children;
   out.timed = TimeCounts(edge, unit);
