@@ -353,13 +353,9 @@ Result<Upstream> ParseUpstream(std::string_view text, const Environment& environ
       return Fail(fmt::format("--upstream {}: no PostgreSQL URL (write postgresql://HOST:PORT)",
                               text.substr(0, text.find("://") + 3)));
     }
-    if (text.starts_with('/') && text.find(".s.PGSQL.") == std::string_view::npos) {
-      const auto address = AddressOf({std::string(text), ""}, true, environment, machine);
-      if (!address) return Fail(fmt::format("--upstream {}: {}", text, address.error().message));
-      upstream.address = *address;
-      return upstream;
-    }
-    const auto address = relay::ParseAddress(text, 5432);
+    const auto port = ParsePort(text.starts_with('/') ? environment.GetFilled("PGPORT").value_or("") : "");
+    if (!port) return std::unexpected(port.error());
+    const auto address = relay::ParseAddress(text, *port);
     if (!address) return Fail(fmt::format("--upstream {}: {}", text, address.error().message));
     upstream.address = *address;
     return upstream;

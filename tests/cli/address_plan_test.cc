@@ -152,6 +152,7 @@ TEST(Upstream, IsAnUrlAnAddressOrASocket) {
   EXPECT_EQ(parsed("db:5433"), "db:5433");
   EXPECT_EQ(parsed("[::1]:5433"), "[::1]:5433");
   EXPECT_EQ(parsed("/run/postgresql"), "/run/postgresql/.s.PGSQL.5432");
+  EXPECT_EQ(parsed("/run/postgresql:5433"), "/run/postgresql/.s.PGSQL.5433");
   EXPECT_EQ(parsed("/run/postgresql/.s.PGSQL.5433"), "/run/postgresql/.s.PGSQL.5433");
   EXPECT_EQ(parsed("postgresql:///app?host=/tmp"), "/tmp/.s.PGSQL.5432");
   EXPECT_THAT(parsed("mysql://db"), HasSubstr("no PostgreSQL URL"));
