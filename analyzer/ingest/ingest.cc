@@ -21,7 +21,7 @@ using session::QueryEvent;
 using session::QueryOutcome;
 using session::RowBatch;
 
-// cli.md, "Attribution": the tags that may be stored.
+// The tags that may be stored: what names code, never what names a person or a request.
 constexpr std::array<std::string_view, 9> kAllowedTags = {"route", "controller", "action",    "job", "file",
                                                           "line",  "framework",  "db_driver", "test"};
 

@@ -1,8 +1,10 @@
 #include <time.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "analyzer/ingest/ingest.h"
@@ -11,8 +13,27 @@
 namespace pgassay::ingest {
 namespace {
 
-constexpr int64_t kPollNs = 10'000'000;     // speed.md: the relay is never asked to wake us
+constexpr int64_t kPollNs = 10'000'000;     // the relay is never asked to wake us
 constexpr uint64_t kRecordsPerTurn = 4096;  // between looks at the clock
+
+struct Counter {
+  std::string_view name;  // in the trace
+  std::atomic<uint64_t> LoopTotals::* field;
+};
+
+constexpr auto kCounters = std::to_array<Counter>({
+    {"relayed_bytes", &LoopTotals::relayed_bytes},
+    {"decoded_bytes", &LoopTotals::decoded_bytes},
+    {"skipped_bytes", &LoopTotals::skipped_bytes},
+    {"opaque_bytes", &LoopTotals::opaque_bytes},
+    {"opaque_sessions", &LoopTotals::sessions_opaque},
+    {"dropped_events", &LoopTotals::dropped_events},
+    {"dropped_value_batches", &LoopTotals::dropped_value_batches},
+    {"cancel_requests", &LoopTotals::cancel_requests},
+    {"gssenc_refused", &LoopTotals::gssenc_refused},
+    {"ssl_refused", &LoopTotals::ssl_refused},
+    {"refused_connections", &LoopTotals::refused_connections},
+});
 
 // One loop's stream: the ring and the record at its front, decoded once.
 struct Stream {
@@ -45,8 +66,10 @@ class RecorderLoop {
     for (size_t i = 0; i < rings.size(); ++i) {
       streams_.push_back({.ring = &rings[i], .totals = &totals.loops[i], .front = {}});
     }
-    // What a recorder before this one lost is in its own gap.
-    if (totals.recorder.restarts.load() > 0) dropped_events_ = Sum(&LoopTotals::dropped_events);
+    if (totals.recorder.restarts.load() == 0) return;
+    // What was counted before is in the recording of the recorder that died, or in its gap.
+    for (size_t i = 0; i < kCounters.size(); ++i) before_[i] = Sum(kCounters[i].field);
+    dropped_events_ = Sum(&LoopTotals::dropped_events);
   }
 
   Result<> Run() {
@@ -114,18 +137,10 @@ class RecorderLoop {
   }
 
   void WriteCounters(int64_t now_ns) {
-    recorder_.SetCounter("relayed_bytes", Sum(&LoopTotals::relayed_bytes));
-    recorder_.SetCounter("decoded_bytes", Sum(&LoopTotals::decoded_bytes));
-    recorder_.SetCounter("skipped_bytes", Sum(&LoopTotals::skipped_bytes));
-    recorder_.SetCounter("opaque_bytes", Sum(&LoopTotals::opaque_bytes));
-    recorder_.SetCounter("opaque_sessions", Sum(&LoopTotals::sessions_opaque));
-    recorder_.SetCounter("dropped_value_batches", Sum(&LoopTotals::dropped_value_batches));
-    recorder_.SetCounter("cancel_requests", Sum(&LoopTotals::cancel_requests));
-    recorder_.SetCounter("gssenc_refused", Sum(&LoopTotals::gssenc_refused));
-    recorder_.SetCounter("ssl_refused", Sum(&LoopTotals::ssl_refused));
-    recorder_.SetCounter("refused_connections", Sum(&LoopTotals::refused_connections));
+    for (size_t i = 0; i < kCounters.size(); ++i) {
+      recorder_.SetCounter(kCounters[i].name, Sum(kCounters[i].field) - before_[i]);
+    }
     const uint64_t dropped = Sum(&LoopTotals::dropped_events);
-    recorder_.SetCounter("dropped_events", dropped);
     if (dropped > dropped_events_) {
       recorder_.AddGap(last_counters_ns_, now_ns, "dropped_events", dropped - dropped_events_);
     }
@@ -142,6 +157,7 @@ class RecorderLoop {
   trace::Recorder& recorder_;
   Ingest& ingest_;
   std::vector<Stream> streams_;
+  std::array<uint64_t, kCounters.size()> before_{};
   uint64_t executions_ = 0;
   uint64_t dropped_events_ = 0;
   int64_t last_counters_ns_ = MonotonicNowNs();
@@ -151,7 +167,9 @@ class RecorderLoop {
 
 Result<> RunRecorder(std::span<SharedRing> rings, SharedTotals& totals, const HashKey& key,
                      const trace::OpenOptions& trace, const IngestOptions& options) {
-  auto recorder = trace::Recorder::Open(trace);
+  trace::OpenOptions open = trace;
+  open.parser = sql::ParserName();
+  auto recorder = trace::Recorder::Open(open);
   if (!recorder) return std::unexpected(recorder.error());
   if (const uint64_t restarts = totals.recorder.restarts.load(); restarts > 0) {
     (*recorder)->AddGap(totals.recorder.last_commit_ns.load(), MonotonicNowNs(), "recorder_restart", 0);

@@ -150,4 +150,6 @@ Facts Analyzer::Analyze(std::string_view sql_text, const Statement& statement) {
   return facts;
 }
 
+std::string_view ParserName() { return "libpg_query " PG_VERSION; }
+
 }  // namespace pgassay::sql

@@ -152,6 +152,9 @@ class Analyzer {
   std::unique_ptr<Worker> worker_;
 };
 
+// The grammar that fingerprints and facts come from: "libpg_query 15.1".
+std::string_view ParserName();
+
 // Facts as JSON for the trace, and back. No literal is in them. FactsFromJson of anything FactsToJson wrote gives equal facts.
 std::string FactsToJson(const Facts& facts);
 Facts FactsFromJson(std::string_view json);
