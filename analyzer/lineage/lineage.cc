@@ -25,6 +25,8 @@ constexpr size_t kMaxProbes = 1024;                // sources looked at for one 
 constexpr size_t kMaxParentsPerUnit = 65'536;
 constexpr size_t kMaxPendingBatches = 4096;
 constexpr size_t kMaxOpenCursors = 32;  // executions per session whose later rows are still placed
+constexpr size_t kLoopValues = 3;       // distinct ones that an edge over units needs
+constexpr size_t kMaxWaiting = 64;
 constexpr uint64_t kSmallDomainRows = 64, kSmallDomainValues = 8;
 
 struct ColumnLayout {
@@ -181,7 +183,7 @@ class Lineage::State {
     const bool driver = execution.statement.facts != nullptr && execution.statement.facts->catalog_only;
     std::vector<SinkOutcome> outcomes;
     if (execution.completed && !driver) outcomes = FindClaims(session, *unit, execution);
-    unit = &FollowClaims(session, *unit, outcomes);
+    unit = &FollowClaims(session, *unit, execution, outcomes);
 
     Count(session, *unit, execution);
     CountStatement(session, *unit, execution, outcomes);
@@ -717,21 +719,42 @@ class Lineage::State {
     outcome.claim = first;
   }
 
-  // A claim that crossed joins what it connects: on one connection the whole units, from another connection this
-  // execution alone.
-  UnitState& FollowClaims(SessionState& session, UnitState& unit, const std::vector<SinkOutcome>& outcomes) {
-    const Candidate* best = nullptr;
+  // A claim that crossed joins what it connects, once it is a loop: on one connection the whole units, from another
+  // connection this execution alone.
+  UnitState& FollowClaims(SessionState& session, UnitState& unit, const Execution& execution,
+                          const std::vector<SinkOutcome>& outcomes) {
+    const SinkOutcome* best = nullptr;
     for (const SinkOutcome& outcome : outcomes) {
       if (!outcome.claim || !outcome.claim->rejoined) continue;
-      if (best == nullptr || outcome.claim->Rank() > best->Rank()) best = &*outcome.claim;
+      if (best == nullptr || outcome.claim->Rank() > best->claim->Rank()) best = &outcome;
     }
     if (best == nullptr) return unit;
-    UnitState& source_unit = Root(best->source->unit_id);
-    if (!best->same_session) return source_unit;
-    Join(source_unit, unit);
+    UnitState& source_unit = Root(best->claim->source->unit_id);
+    const EdgeKey key{best->claim->source->key, execution.statement.statement_id, best->sink->comparison};
+    ReachingClaims& reaching = source_unit.reaching[key];
+    source_unit.last_activity_ns = std::max(source_unit.last_activity_ns, execution.done_ns);
+    if (reaching.values.size() < kLoopValues) reaching.values.insert(best->claim->value);
+    if (reaching.values.size() < kLoopValues) return unit;
+    if (!std::exchange(reaching.established, true)) JoinWaiting(source_unit, key);
+    if (!best->claim->same_session) return source_unit;
+    UnitState& child_unit = Root(unit.row.unit_id);
+    Join(source_unit, child_unit);
     if (session.in_transaction && source_unit.row.kind == UnitKind::kTransaction) source_unit.row.kind = UnitKind::kGap;
     session.unit = source_unit.row.unit_id;
     return source_unit;
+  }
+
+  void JoinWaiting(UnitState& source_unit, const EdgeKey& key) {
+    for (const ReachingClaims::Entry& entry : std::exchange(source_unit.reaching[key].waiting, {})) {
+      const Claim& claim = entry.claim.claim;
+      UnitState* child_unit = Find(entry.child_unit);
+      if (claim.same_connection && child_unit != nullptr) {
+        Join(source_unit, *child_unit);
+      } else {
+        ++source_unit.Sink(key.child_statement_id, key.child_comparison).values[claim.value].count;
+      }
+      AddClaim(source_unit, key, entry.claim.column, entry.claim.child_type_oid, true, claim);
+    }
   }
 
   // ---- counting ----
@@ -866,6 +889,14 @@ class Lineage::State {
       UnitState* main = Find(session.transaction_unit);
       if (main != nullptr && main->deferred.size() < kMaxKept) {
         main->deferred.push_back({key, source.column, outcome.sink->type_oid, true, claim});
+      }
+      return;
+    }
+    if (UnitState& source_unit = Root(source.unit_id); candidate.rejoined && &source_unit != &unit) {
+      claim.pause_ns = std::max<int64_t>(execution.sent_ns - source_unit.last_done_ns, 0);
+      auto& waiting = source_unit.reaching[key].waiting;
+      if (waiting.size() < kMaxWaiting) {
+        waiting.push_back({{key, source.column, outcome.sink->type_oid, true, claim}, unit.row.unit_id});
       }
       return;
     }

@@ -185,6 +185,7 @@ Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const std::vector<Pa
   const auto statement = unit.statements_by_id.find(row.child_statement_id);
   row.child_executions = statement == unit.statements_by_id.end() ? row.children : statement->second.row.calls;
   row.untested = statement == unit.statements_by_id.end() ? 0 : statement->second.untested;
+  row.child_executions = std::max(row.child_executions, row.children);  // some may have stayed in their own units
   CountParentsInto(row, unit, edge.claims, parents, hashed_index);
   CountValuesInto(row, edge.claims);
   MeasureContainmentInto(row, unit, edge);
@@ -356,6 +357,12 @@ void Absorb(UnitState& unit, UnitState& other, LineageSink& sink) {
     unit.sources.push_back(std::move(source));
   }
   unit.parents.insert(unit.parents.end(), other.parents.begin(), other.parents.end());
+  for (auto& [key, from] : other.reaching) {
+    ReachingClaims& into = unit.reaching[key];
+    into.established |= from.established;
+    into.values.merge(from.values);
+    into.waiting.insert(into.waiting.end(), from.waiting.begin(), from.waiting.end());
+  }
   unit.deferred.insert(unit.deferred.end(), other.deferred.begin(), other.deferred.end());
   unit.row.schema_change |= other.row.schema_change;
   unit.row.shared_connection |= other.row.shared_connection;

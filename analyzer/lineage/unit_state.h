@@ -143,6 +143,18 @@ struct DeferredClaim {
   Claim claim;
 };
 
+// Claims of one edge that reach into other units. One or two may be chance, or a person's clicks; from the third value
+// on it is a loop, and the units are one.
+struct ReachingClaims {
+  struct Entry {
+    DeferredClaim claim;
+    int64_t child_unit = 0;
+  };
+  std::vector<Entry> waiting;
+  std::set<uint64_t> values;
+  bool established = false;
+};
+
 struct UnitState {
   Unit row;
   bool dirty = true, emitted = false;
@@ -159,6 +171,7 @@ struct UnitState {
   std::map<RepeatKey, RepeatState> repeats;
   std::unordered_map<std::string, uint64_t> writes;  // by relation
   std::vector<DeferredClaim> deferred;
+  std::map<EdgeKey, ReachingClaims> reaching;
   uint64_t last_session_id = 0;
   int64_t last_done_ns = 0;
   std::vector<std::pair<int64_t, int64_t>>

@@ -384,11 +384,20 @@ TEST(Units, AClaimWithARelationJoinsWhatAGapParted) {
   EXPECT_EQ(statements, 10U);
 }
 
+TEST(Units, OneOrTwoClicksJoinNothing) {
+  Fixture f;
+  f.t.Run(f.c, f.users, {}, Column(1, 9));
+  for (const int64_t id : {4, 7, 4}) f.t.Run(f.c, f.orders, {id}, {{100 + id, id}}, {.think_ns = 400 * kMs});
+  f.t.Play(f.said);
+  EXPECT_EQ(f.Units(), 4U);
+  EXPECT_TRUE(f.said.Edges(f.users.id, f.orders.id).empty());
+}
+
 TEST(Units, SourcesOutliveTheirUnitByTwoSeconds) {
   for (const int64_t pause : {1500 * kMs, 2500 * kMs}) {
     Fixture f;
     f.t.Run(f.c, f.users, {}, Column(1, 9));
-    f.t.Run(f.c, f.orders, {1}, {{101, 1}}, {.think_ns = pause});
+    for (int64_t id = 1; id <= 3; ++id) f.t.Run(f.c, f.orders, {id}, {{100 + id, id}}, {.think_ns = pause});
     f.t.Play(f.said);
     EXPECT_EQ(f.said.Edges(f.users.id, f.orders.id).size(), pause < 2 * kS ? 1U : 0U);
   }
