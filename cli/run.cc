@@ -1,4 +1,5 @@
 // `run`: plan the addresses, start the recording, run CMD through it, report.
+// No status line here: CMD writes to the same terminal, and its output stays as it is.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <signal.h>
