@@ -98,7 +98,8 @@ int RunProxy(const Invocation& invocation) {
     }
   }
   if (const auto stopped = supervisor->Stop(); !stopped) return Trouble(stopped.error().message);
-  Say(fmt::format("{} queries recorded into {}", reporters::FormatCount(TotalQueries(supervisor->totals())),
+  const uint64_t queries = TotalQueries(supervisor->totals());
+  Say(fmt::format("{} {} recorded into {}", reporters::FormatCount(queries), queries == 1 ? "query" : "queries",
                   options->trace.path));
   return exit_code;
 }
