@@ -209,24 +209,26 @@ std::string RedactSql(std::string_view text, const Lexed& lexed) {
 
 }  // namespace
 
-bool BeginsStatement(std::string_view text, const Token& token) {
-  if (token.kind == TokenKind::kOpen) return true;
-  if (token.kind != TokenKind::kWord) return false;
-  return std::ranges::binary_search(kVerbs, std::string_view(IdentifierName(text, token)));
+bool BeginsStatement(std::string_view text, const Lexed& lexed, size_t from) {
+  const auto token = [&](size_t ahead) { return from + ahead < lexed.tokens.size() ? lexed.tokens[from + ahead] : Token{}; };
+  const uint64_t second = KeyOf(text, token(1));
+  if (token(0).kind == TokenKind::kOpen) return true;
+  if (token(0).kind != TokenKind::kWord) return false;
+  switch (KeyOf(text, token(0))) {
+    case WordKey("insert"):
+    case WordKey("merge"): return second == WordKey("into");
+    case WordKey("delete"): return second == WordKey("from");
+    case WordKey("update"): return second != WordKey("or") && second != WordKey("of");
+    case WordKey("copy"): return token(2).kind != TokenKind::kComma && token(4).kind != TokenKind::kComma;
+    default: return std::ranges::binary_search(kVerbs, std::string_view(IdentifierName(text, token(0))));
+  }
 }
 
 std::string Redact(std::string_view text) {
   Lexed lexed;
   Lex(text, lexed);
   if (lexed.tokens.empty()) return lexed.stopped_at == std::string_view::npos ? "" : std::string(kEllipsis);
-  // "Update of … failed" is a sentence: these verbs are followed by a fixed word in SQL.
-  if (!BeginsStatement(text, lexed.tokens.front())) return RedactMessage(text);
-  const uint64_t first = KeyOf(text, lexed.tokens.front());
-  const uint64_t second = lexed.tokens.size() > 1 ? KeyOf(text, lexed.tokens[1]) : 0;
-  const bool sentence = (first == WordKey("insert") && second != WordKey("into")) ||
-                        (first == WordKey("delete") && second != WordKey("from")) ||
-                        (first == WordKey("update") && (second == WordKey("or") || second == WordKey("of")));
-  return sentence ? RedactMessage(text) : RedactSql(text, lexed);
+  return BeginsStatement(text, lexed, 0) ? RedactSql(text, lexed) : RedactMessage(text);
 }
 
 std::string RedactMessage(std::string_view text) { return MessageRedactor(text).Run(); }

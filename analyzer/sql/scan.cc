@@ -156,6 +156,7 @@ class Shaper {
     FrameKind kind = FrameKind::kPlain;
     bool between = false;
     bool only_values = true;       // of the current element of an array
+    bool mixed = false;            // some element was more than values
     uint32_t depth = 0;            // of brackets inside an array's element
     size_t element_form = 0;       // where the current element begins
     size_t run_form = 0, run_form_end = 0, run_sql_end = 0;
@@ -261,6 +262,7 @@ class Shaper {
       if (frame.run_count > 1) InsertMany(frame);
     }
     frames_.pop_back();
+    if (frame.mixed && !frames_.empty()) Mixed();
   }
 
   // ---- tokens ----
@@ -372,7 +374,8 @@ class Shaper {
 
   // An array's element that is more than a value with its cast.
   void Mixed() {
-    for (Frame& frame : frames_) frame.only_values = false;
+    frames_.back().only_values = false;
+    frames_.back().mixed = true;
   }
 
   void Word(uint64_t word) {
@@ -740,7 +743,7 @@ std::vector<Statement> Scan(const HashKey& key, std::string_view text) {
     statement.length = static_cast<uint32_t>(range->end - range->begin);
     FillSlots(key, text, shaper, statement);
     if (!lexed.comments.empty()) ReadTags(text, lexed, *range, statement.tags);
-    const bool shown = whole && BeginsStatement(text, lexed.tokens[range->from]);
+    const bool shown = whole && BeginsStatement(text, lexed, range->from);
     statement.sql = shown ? shaper.sql() : Redact(text.substr(statement.offset, statement.length));
   }
   if (!statements.empty()) statements.back().truncated = text.size() >= session::kMaxTextBytes;

@@ -37,8 +37,9 @@ class SecretWords {
   std::string name_;        // of the setting
 };
 
-// Does a statement of SQL begin with this token? What does not is no SQL, and is shown as a message is.
-bool BeginsStatement(std::string_view text, const Token& token);
+// Does a statement of SQL begin at token `from`? What does not is no SQL, and is shown as a message is: some begin with a verb,
+// "update or delete on table …", "COPY t, line 1".
+bool BeginsStatement(std::string_view text, const Lexed& lexed, size_t from);
 
 // SET of these is kept as sent; others may carry anything.
 bool IsPublicSetting(std::string_view name);

@@ -345,10 +345,10 @@ class TreeReader {
   // ---- slots ----
 
   int SlotAt(int64_t location) const {
-    for (const ValuePosition& value : values_) {
-      if (location >= value.begin && location < value.end) return static_cast<int>(value.slot);
-    }
-    return -1;
+    const auto after = std::ranges::upper_bound(values_, location, {}, [](const ValuePosition& value) { return int64_t{value.begin}; });
+    if (after == values_.begin()) return -1;
+    const ValuePosition& value = *std::prev(after);
+    return location < value.end ? static_cast<int>(value.slot) : -1;
   }
 
   // The slot of an operand that is nothing but a value, a cast of one, or a list of them that collapsed.
