@@ -57,14 +57,16 @@ uint64_t Seeds() {
 TEST(NPlusOne, ProvesWhatIsThereAndNothingElse) {
   uint64_t expected = 0, proven = 0, likely = 0, false_proven = 0, false_likely = 0, hints = 0;
   for (const NamedFamily& family : Families()) {
-    uint64_t family_expected = 0, family_proven = 0, family_likely = 0, family_false_proven = 0, family_false_likely = 0, family_hints = 0;
+    uint64_t family_expected = 0, family_proven = 0, family_likely = 0, family_false_proven = 0,
+             family_false_likely = 0, family_hints = 0;
     for (uint64_t seed = 1; seed <= Seeds(); ++seed) {
       const Outcome outcome = Make(family, seed);
       const std::set<std::string> truth(outcome.expected.begin(), outcome.expected.end());
       family_expected += truth.size();
       for (const Finding& finding : outcome.findings) {
         const bool right = truth.contains(finding.title);
-        if (!right && std::getenv("PGASSAY_SIMULATOR_VERBOSE") != nullptr) std::printf("%s, seed %lu: %s\n", family.name.data(), seed, finding.summary.c_str());
+        if (!right && std::getenv("PGASSAY_SIMULATOR_VERBOSE") != nullptr)
+          std::printf("%s, seed %lu: %s\n", family.name.data(), seed, finding.summary.c_str());
         if (finding.confidence == Confidence::kProven) {
           ++(right ? family_proven : family_false_proven);
         } else if (finding.confidence == Confidence::kLikely) {
@@ -80,8 +82,9 @@ TEST(NPlusOne, ProvesWhatIsThereAndNothingElse) {
     if (family.positive) {
       EXPECT_EQ(family_proven, family_expected) << family.name;
     }
-    std::printf("%-36s expected %4lu  proven %4lu  likely %4lu  false proven %3lu  false likely %3lu  hints %3lu\n", family.name.data(),
-                family_expected, family_proven, family_likely, family_false_proven, family_false_likely, family_hints);
+    std::printf("%-36s expected %4lu  proven %4lu  likely %4lu  false proven %3lu  false likely %3lu  hints %3lu\n",
+                family.name.data(), family_expected, family_proven, family_likely, family_false_proven,
+                family_false_likely, family_hints);
     expected += family_expected;
     proven += family_proven;
     likely += family_likely;
@@ -93,15 +96,16 @@ TEST(NPlusOne, ProvesWhatIsThereAndNothingElse) {
               static_cast<double>(proven) / static_cast<double>(expected),
               static_cast<double>(proven + likely) / static_cast<double>(expected),
               static_cast<double>(proven) / static_cast<double>(proven + false_proven),
-              static_cast<double>(proven + likely) / static_cast<double>(proven + likely + false_proven + false_likely), hints);
+              static_cast<double>(proven + likely) / static_cast<double>(proven + likely + false_proven + false_likely),
+              hints);
   EXPECT_EQ(false_proven, 0U);
 }
 
 std::vector<std::string> Summaries(const std::vector<Finding>& findings) {
   std::vector<std::string> lines;
   for (const Finding& finding : findings) {
-    std::string line = finding.id + " " + finding.title + " " + std::to_string(static_cast<int>(finding.confidence)) + " " +
-                       std::to_string(finding.executions) + " " + std::to_string(finding.round_trips_saved);
+    std::string line = finding.id + " " + finding.title + " " + std::to_string(static_cast<int>(finding.confidence)) +
+                       " " + std::to_string(finding.executions) + " " + std::to_string(finding.round_trips_saved);
     for (const FindingStep& step : finding.steps) line += "; " + step.edge + " " + std::to_string(step.executions);
     lines.push_back(std::move(line));
   }
@@ -155,7 +159,8 @@ TEST(NPlusOne, CreditsFourLoadsOfEachOfFiveHundredParents) {
 }
 
 // users with ten orders loaded one by one; `extra` columns in every model.
-std::vector<Finding> Loaded(const std::vector<std::string>& extra, bool driver = false, bool schema_change = false, uint64_t rows = 10) {
+std::vector<Finding> Loaded(const std::vector<std::string>& extra, bool driver = false, bool schema_change = false,
+                            uint64_t rows = 10) {
   Traffic traffic(1);
   Connection& connection = traffic.Connect(1);
   std::vector<std::string> user = {"users.id"}, order = {"orders.id", "orders.user_id"};
