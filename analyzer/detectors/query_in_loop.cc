@@ -60,6 +60,10 @@ int LoopComparison(const sql::Facts& facts) {
   return -1;
 }
 
+// From so many executions without a pause on, a unit that only pauses cut may as well be a busy connection: a load
+// test, a worker.
+constexpr uint64_t kStream = 1'000;
+
 bool IsLoop(const lineage::UnitStatement& row, const lineage::Unit& unit, const Options& options) {
   const auto unclaimed = static_cast<double>(row.unclaimed);
   if (unclaimed < OptionValue(kInfo, options, "min_executions")) return false;
@@ -78,7 +82,9 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
   Occurrences occurrences(view);
   uint64_t distinct = 0, most = 0;
   double database_ns = 0;
+  bool bounded = false;  // a unit with a boundary of its own
   for (const lineage::UnitStatement* row : rows) {
+    bounded = bounded || !IsCutByTime(*view.Unit(row->unit_id));
     occurrences.Add(row->unit_id, row->unclaimed);
     finding.executions += row->unclaimed;
     distinct += row->unclaimed_distinct;
@@ -100,7 +106,7 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
   finding.database_ns = static_cast<int64_t>(database_ns);
   finding.round_trips_saved = finding.executions - rows.size();
   occurrences.Fill(finding, statement.statement_id);
-  finding.confidence = Confidence::kLikely;
+  finding.confidence = bounded || most < kStream ? Confidence::kLikely : Confidence::kHint;
   finding.title = fmt::format("{}, one value at a time", name);
   finding.summary = fmt::format(
       "SELECT on {} ran {} times in {}, each time for another value of {} ({}). Fetch the rows in one query: "

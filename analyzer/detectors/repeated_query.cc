@@ -55,6 +55,12 @@ bool IsPolling(const lineage::Repeat& repeat, const Options& options) {
          static_cast<double>(repeat.gap_median_ns) > OptionValue(kInfo, options, "polling_ms") * 1e6;
 }
 
+// Where only pauses cut units, a few equal values among very many are the birthday paradox, not a pattern.
+bool IsChance(const lineage::Repeat& repeat, const lineage::Unit& unit, uint64_t calls) {
+  constexpr uint64_t kOneIn = 20;
+  return IsCutByTime(unit) && repeat.executions * kOneIn < calls;
+}
+
 Finding MakeFinding(const trace::StatementRow& statement, const std::vector<const lineage::Repeat*>& repeats,
                     const TraceView& view) {
   Finding finding;
@@ -110,10 +116,8 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
 }
 
 std::vector<Finding> DetectRepeatedQuery(const TraceView& view, const Options& options) {
-  std::set<std::pair<int64_t, int64_t>> failed;  // a repeat after an error is a retry
-  for (const lineage::UnitStatement& row : view.unit_statements) {
-    if (row.errors > 0) failed.emplace(row.unit_id, row.statement_id);
-  }
+  std::map<std::pair<int64_t, int64_t>, const lineage::UnitStatement*> calls;
+  for (const lineage::UnitStatement& row : view.unit_statements) calls[{row.unit_id, row.statement_id}] = &row;
   std::map<int64_t, std::vector<const lineage::Repeat*>> repeats;
   for (const lineage::Repeat& repeat : view.repeats) {
     const trace::StatementRow* statement = view.Statement(repeat.statement_id);
@@ -122,7 +126,11 @@ std::vector<Finding> DetectRepeatedQuery(const TraceView& view, const Options& o
     if (!IsApplicationRead(*statement) || !MayRepeat(*statement)) continue;
     if (repeat.executions < 2 || static_cast<double>(repeat.executions) < OptionValue(kInfo, options, "min_executions"))
       continue;
-    if (IsPolling(repeat, options) || failed.contains({repeat.unit_id, repeat.statement_id})) continue;
+    if (IsPolling(repeat, options)) continue;
+    if (const auto row = calls.find({repeat.unit_id, repeat.statement_id}); row != calls.end()) {
+      if (row->second->errors > 0) continue;  // a repeat after an error is a retry
+      if (IsChance(repeat, *unit, row->second->calls)) continue;
+    }
     repeats[repeat.statement_id].push_back(&repeat);
   }
   std::vector<Finding> findings;
