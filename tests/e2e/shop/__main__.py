@@ -110,7 +110,7 @@ async def run_async(body, shop) -> None:
 def check(options: argparse.Namespace) -> int:
     from .scenario import differences, union
 
-    expected = union(chosen(options, options.driver, options.mode, options.form), options.form)
+    expected = union(chosen(options, options.driver, options.mode, options.form), options.form, options.mode)
     told = differences(json.loads(options.report.read_text())["findings"], expected)
     for sentence in told:
         print(sentence)

@@ -6,7 +6,7 @@ import fnmatch
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Engine
@@ -19,12 +19,18 @@ MODES = ("transaction", "autocommit")
 
 @dataclass(frozen=True)
 class Expectation:
-    """One finding. `title` may hold `*` where a figure stands; `steps` are the deeper levels of a chain or tree."""
+    """One finding. `title` may hold `*` where a figure stands; `steps` are the deeper levels of a chain or tree; `autocommit` is
+    the confidence where nothing but idle gaps holds the unit of work together, if it is another one there.
+    """
 
     rule: str
     title: str
     confidence: str
     steps: tuple[str, ...] = ()
+    autocommit: str = ""
+
+    def in_mode(self, mode: str) -> Expectation:
+        return replace(self, confidence=self.autocommit) if mode == "autocommit" and self.autocommit else self
 
     def matches(self, finding: dict[str, Any]) -> bool:
         return (
@@ -82,15 +88,15 @@ class Scenario:
     modes: tuple[str, ...] = MODES
     iterations: int = 12  # of the loops; what a pause in each costs
 
-    def expected(self, form: str) -> tuple[Expectation, ...]:
-        return self.expect if form == "bad" else ()
+    def expected(self, form: str, mode: str = "transaction") -> tuple[Expectation, ...]:
+        return tuple(one.in_mode(mode) for one in self.expect) if form == "bad" else ()
 
 
-def union(scenarios: Iterable[Scenario], form: str) -> list[Expectation]:
+def union(scenarios: Iterable[Scenario], form: str, mode: str) -> list[Expectation]:
     """The findings of one trace that holds all of them: a pattern that several show is found once, with all its deeper levels."""
     merged: dict[tuple[str, str], Expectation] = {}
     for scenario in scenarios:
-        for one in scenario.expected(form):
+        for one in scenario.expected(form, mode):
             other = merged.get((one.rule, one.title), one)
             steps = tuple(dict.fromkeys(other.steps + one.steps))
             merged[one.rule, one.title] = Expectation(one.rule, one.title, one.confidence, steps)
