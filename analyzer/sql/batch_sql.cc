@@ -46,6 +46,8 @@ class Batch {
     if (!facts_.parsed || lexed_.stopped_at != std::string_view::npos || lexed_.doubtful) return false;
     if (sql_.contains("…") || !fed.conjunct || fed.subquery_depth != 0 || !fed.function.empty()) return false;
     if (fed.comparator != Comparator::kEqual && fed.comparator != Comparator::kInList) return false;
+    // What a value was cannot be seen any more: SET paid = $1 may differ from one execution to the next.
+    if (std::ranges::any_of(facts_.assignments, [](const Assignment& a) { return a.slot >= 0; })) return false;
     if (facts_.locking || facts_.has_set_operation || facts_.volatile_functions) return false;
     return facts_.operation == Operation::kSelect || facts_.operation == Operation::kUpdate ||
            facts_.operation == Operation::kDelete;

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -647,7 +648,9 @@ ValueHash HashLiteral(const HashKey& key, std::string_view text, const Token& to
 // Slots are ranges of values: values go in the order of their slots, within a slot in the order of the text.
 void FillSlots(const HashKey& key, std::string_view text, const Shaper& shaper, Statement& statement) {
   std::vector<RawValue> ordered = shaper.values();
-  if (!std::ranges::is_sorted(ordered, {}, &RawValue::slot)) std::ranges::stable_sort(ordered, {}, &RawValue::slot);
+  if (!std::ranges::is_sorted(ordered, {}, &RawValue::slot)) {
+    std::ranges::sort(ordered, {}, [](const RawValue& value) { return std::pair(value.slot, value.token); });
+  }
   statement.slots.resize(shaper.slot_count());
   statement.values.reserve(ordered.size());
   for (const RawValue& raw : ordered) {

@@ -181,6 +181,7 @@ TEST(BatchedSql, AsksOnceForAllParents) {
       {"SELECT * FROM orders WHERE user_id IN ($1) ORDER BY id", "SELECT * FROM orders WHERE user_id = ANY($1) ORDER BY id"},
       {"SELECT count(*) FROM orders WHERE user_id = $1 AND paid", "SELECT user_id, count(*) FROM orders WHERE user_id = ANY($1) AND paid GROUP BY user_id"},
       {"UPDATE orders SET paid = $1 WHERE id = $2", ""},
+      {"UPDATE orders SET views = views + $1 WHERE id = $2", "UPDATE orders SET views = views + $1 WHERE id = ANY($2)"},
       {"DELETE FROM orders WHERE id = $1", "DELETE FROM orders WHERE id = ANY($1)"},
       {"SELECT id FROM orders WHERE user_id = $1 ORDER BY id DESC LIMIT 3",
        "SELECT parent.key, child.* FROM (SELECT DISTINCT user_id FROM \"orders\" WHERE user_id = ANY($1)) AS parent(key) CROSS JOIN LATERAL "
@@ -200,7 +201,9 @@ TEST(BatchedSql, AsksOnceForAllParents) {
     const Facts facts = Read(c.sql);
     const std::string batched = BatchedSql(statements.at(0).sql, facts, 0);
     EXPECT_EQ(batched, c.brief) << c.sql;
-    if (!batched.empty()) EXPECT_TRUE(Read(batched).parsed) << batched;
+    if (!batched.empty()) {
+      EXPECT_TRUE(Read(batched).parsed) << batched;
+    }
   }
 }
 
