@@ -492,6 +492,25 @@ TEST(Units, SavepointsOfARolledBackWrapperAreTestsOfTheirOwn) {
   EXPECT_TRUE(f.said.Edges(f.users.id, f.orders.id).empty());
 }
 
+// As psycopg 3 begins: the catalogue is asked under a savepoint, and rolled back.
+TEST(Units, ADriversSavepointWrapsNothingOfTheApplications) {
+  Fixture f;
+  f.t.Begin(f.c);
+  f.t.Run(f.c, f.t.Control(sql::Operation::kSavepoint, "s"));
+  f.t.Run(f.c, f.t.Control(sql::Operation::kShow));
+  f.t.Run(f.c, f.t.Control(sql::Operation::kReleaseSavepoint, "s"));
+  f.t.Rollback(f.c);
+  f.t.Begin(f.c);
+  f.t.Run(f.c, f.users, {}, Column(1, 9));
+  for (int64_t id = 1; id <= 9; ++id) {
+    if (id > 1) f.t.Begin(f.c);
+    f.t.Run(f.c, f.orders, {id}, {{100 + id, id}});
+    f.t.Commit(f.c);
+  }
+  f.t.Play(f.said);
+  EXPECT_EQ(f.OnlyEdge(f.users, f.orders).children, 9U);
+}
+
 TEST(Units, OneTransactionPerRowIsStillOne) {
   Traffic t;
   TransactionPerRow(t, {});
