@@ -358,6 +358,7 @@ bool Session::State::OnParameterDescription(const wire::Frame& frame) {
   std::vector<uint32_t>& types = (*statement)->parameter_types;
   types.clear();
   for (size_t i = 0; i < count && body.ok(); ++i) types.push_back(body.Uint32());
+  if (!body.ok()) Desync(OpaqueReason::kBadBody, backend_);
   return body.ok();
 }
 

@@ -23,6 +23,11 @@ inline std::string_view OutcomeName(session::QueryOutcome outcome) {
   return kNames[static_cast<size_t>(outcome)];
 }
 
+inline std::string_view CopyName(session::CopyDirection direction) {
+  constexpr std::array<std::string_view, 4> kNames = {"none", "in", "out", "both"};
+  return kNames[static_cast<size_t>(direction)];
+}
+
 // One line per execution: outcome, text, then what differs from the plain case.
 inline std::string ShortLine(const session::QueryEvent& event, const std::map<uint64_t, std::string>& texts) {
   std::string line(OutcomeName(event.outcome));
@@ -36,7 +41,7 @@ inline std::string ShortLine(const session::QueryEvent& event, const std::map<ui
   if (event.rows > 0) line += fmt::format(" rows={}", event.rows);
   if (event.fetches > 1) line += fmt::format(" fetches={}", event.fetches);
   if (event.parameter_count > 0) line += fmt::format(" parameters={}", event.parameter_count);
-  if (event.copy != session::CopyDirection::kNone) line += fmt::format(" copy={}", static_cast<int>(event.copy));
+  if (event.copy != session::CopyDirection::kNone) line += fmt::format(" copy={}", CopyName(event.copy));
   if (event.pipelined) line += " pipelined";
   if (!event.first_execution_of_parse) line += " again";
   if (!event.statement_name.empty()) line += fmt::format(" name={}", event.statement_name);

@@ -1,4 +1,4 @@
-// What the table of conversations does not say: times, values, rows, dictionaries, the login, and the bounds.
+// What the golden conversations do not say: times, values, rows, dictionaries, the login, and the bounds.
 #include "proxy/session/session.h"
 
 #include <gmock/gmock.h>
@@ -46,23 +46,6 @@ TEST(SessionLogin, APasswordIsPassedOverUnread) {
             Password("secret").size() + Message('R', Int32(3)).size() + AuthenticationOk().size());
 }
 
-TEST(SessionLogin, EndsWithoutReadyForQuery) {
-  Player player;
-  player.Play({Client(StartupMessage({{"user", "bob"}})), Server(ErrorResponse("28P01", "FATAL"))});
-  player.End(SessionEnd::kServerClosed);
-  EXPECT_EQ(player.sink().All<SessionOpened>().at(0).database, "bob");
-  EXPECT_EQ(player.sink().All<SessionClosed>().at(0).end, SessionEnd::kServerFatal);
-}
-
-TEST(SessionLogin, RefusedEncryptionGoesOnInPlain) {
-  Conversation conversation = {Client(GssEncRequest()), Server("N"), Client(SslRequest()), Server("N")};
-  for (const Chunk& chunk : Login()) conversation.push_back(chunk);
-  const Played played = PlayAll(conversation);
-  EXPECT_EQ(played.opaque, OpaqueReason::kNone);
-  EXPECT_EQ(played.bytes.opaque, 0U);
-  EXPECT_EQ(played.full, PlayAll(InPieces(conversation, 1)).full);
-}
-
 TEST(SessionLogin, AcceptedEncryptionIsOpaque) {
   for (const char answer : {'S', 'G'}) {
     const Played played = PlayAll(
@@ -72,27 +55,6 @@ TEST(SessionLogin, AcceptedEncryptionIsOpaque) {
     EXPECT_EQ(played.bytes.opaque, 12U);
     EXPECT_TRUE(played.accounted);
   }
-}
-
-TEST(SessionLogin, DirectTlsAndGarbageAreOpaque) {
-  EXPECT_EQ(PlayAll({Client("\x16\x03\x01\x02 a client hello")}).opaque, OpaqueReason::kEncrypted);
-  EXPECT_EQ(PlayAll({Client("GET / HTTP/1.1\r\n\r\n")}).opaque, OpaqueReason::kBadLength);
-  EXPECT_EQ(PlayAll({Client(Int32(9) + Int32(196608) + "x")}).opaque, OpaqueReason::kBadBody);
-}
-
-TEST(SessionLogin, ReplicationIsTold) {
-  Player player;
-  player.Play({Client(StartupMessage({{"user", "r"}, {"replication", "database"}})),
-               Server(AuthenticationOk() + ReadyForQuery())});
-  EXPECT_TRUE(player.sink().All<SessionOpened>().at(0).replication);
-}
-
-TEST(SessionLogin, UnknownMinorVersionsAndOptionsDecode) {
-  const Played played =
-      PlayAll({Client(StartupMessage({{"user", "u"}, {"_pq_.grease", "1"}})),
-               Server(Message('v', Int32(0) + Int32(1) + Cstring("_pq_.grease")) + AuthenticationOk() +
-                      BackendKeyData(1, std::string(256, 'k')) + ReadyForQuery())});
-  EXPECT_EQ(played.opaque, OpaqueReason::kNone);
 }
 
 TEST(SessionEnd, SaysWhatTheBytesSaid) {
@@ -106,15 +68,6 @@ TEST(SessionEnd, SaysWhatTheBytesSaid) {
   EXPECT_EQ(end_of({}, SessionEnd::kClientClosed), SessionEnd::kClientClosed);
   EXPECT_EQ(end_of({Server(ErrorResponse("57P01", "FATAL"))}, SessionEnd::kServerClosed), SessionEnd::kServerFatal);
   EXPECT_EQ(end_of({}, SessionEnd::kReset), SessionEnd::kReset);
-}
-
-TEST(SessionEnd, SettingsAfterLoginAreReported) {
-  Player player;
-  player.Play(AfterLogin({Server(ParameterStatus("application_name", "worker"))}));
-  const auto settings = player.sink().All<SettingChanged>();
-  ASSERT_EQ(settings.size(), 1U);
-  EXPECT_EQ(settings[0].name, "application_name");
-  EXPECT_EQ(settings[0].value, "worker");
 }
 
 // ---- times
@@ -532,14 +485,6 @@ TEST(SessionBounds, ADescriptionOf65535ColumnsIsNone) {
                                                      CommandComplete("SELECT 1") + ReadyForQuery())}));
   EXPECT_EQ(played.opaque, OpaqueReason::kNone);
   EXPECT_THAT(played.lines, ElementsAre("completed 'q' simple [SELECT 1] rows=1"));
-}
-
-TEST(SessionBounds, AHostileSqlstateIsNotRepeated) {
-  Player player;
-  player.Play(
-      AfterLogin({Client(Query("q")),
-                  Server(Message('E', 'S' + Cstring("ERROR") + 'C' + Cstring("x\x1b[2J") + '\0') + ReadyForQuery())}));
-  EXPECT_EQ(std::string_view(Only(player.sink().All<QueryEvent>()).sqlstate.data()), "");
 }
 
 TEST(SessionBounds, ARowOfAMegabyteIsHashedAndCounted) {
