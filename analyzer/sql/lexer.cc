@@ -27,6 +27,15 @@ bool Is(char c, uint8_t char_class) { return (kClasses[static_cast<unsigned char
 bool IsNewline(char c) { return c == '\n' || c == '\r'; }
 char Fold(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
+// U+2018 to U+201F in UTF-8.
+bool HoldsTypographicQuote(std::string_view word) {
+  for (size_t at = word.find("\xE2\x80"); at != std::string_view::npos; at = word.find("\xE2\x80", at + 1)) {
+    const auto last = at + 2 < word.size() ? static_cast<unsigned char>(word[at + 2]) : 0U;
+    if (last >= 0x98 && last <= 0x9F) return true;
+  }
+  return false;
+}
+
 // Words that may follow a closing quote without a space in texts that are meant so.
 bool MayFollowString(std::string_view word) {
   switch (WordKey(word)) {
@@ -146,7 +155,7 @@ class Lexer {
       default: break;
     }
     if (Is(c, kOperatorChar)) return Operator(begin);
-    if (c == '\0') return Stop(begin);
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') return Stop(begin);
     return Single(TokenKind::kOther);
   }
 
@@ -181,9 +190,12 @@ class Lexer {
       if (!(text_[at_] == '"' ? QuotedWord(begin) : String(begin, TokenKind::kString, false))) return false;
       return UnicodeEscape();
     }
+    unsigned all = 0;
     do {
-      ++at_;
+      all |= static_cast<unsigned char>(text_[at_++]);
     } while (at_ < text_.size() && Is(text_[at_], kIdentPart));
+    // “…” is a word to the server and a value to whoever wrote it.
+    if (all >= 0x80 && HoldsTypographicQuote(text_.substr(begin, at_ - begin))) return Stop(begin);
     Push(begin, TokenKind::kWord);
     return true;
   }

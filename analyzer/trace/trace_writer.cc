@@ -18,6 +18,13 @@ constexpr const char* kInsertExecution =
 constexpr int kExecutionColumns = 14;
 constexpr uint64_t kStoredHashBits = (uint64_t{1} << 48) - 1;  // six bytes tell executions apart as well as eight
 
+// What joins units may be any request id that a client made up; what is stored is a trace id of W3C's form or nothing.
+std::string_view StoredTraceId(std::string_view id) {
+  constexpr size_t kTraceIdDigits = 32;
+  const bool stored = id.size() == kTraceIdDigits && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return stored ? id : std::string_view();
+}
+
 std::string Hex(uint64_t value) {
   std::string hex(16, '0');
   for (size_t i = 16; i-- > 0; value >>= 4) hex[i] = "0123456789abcdef"[value & 15];
@@ -345,7 +352,7 @@ Result<> TraceWriter::WriteUnit(const lineage::Unit& unit) {
   replace_unit_.Bind(6, unit.shared_connection);
   replace_unit_.Bind(7, unit.schema_change);
   replace_unit_.Bind(8, std::string_view(unit.label));
-  replace_unit_.Bind(9, std::string_view(unit.trace_id));
+  replace_unit_.Bind(9, StoredTraceId(unit.trace_id));
   replace_unit_.Bind(10, unit.begin_ns);
   replace_unit_.Bind(11, unit.end_ns);
   replace_unit_.Bind(12, unit.statements);

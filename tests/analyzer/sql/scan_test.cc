@@ -127,7 +127,8 @@ const std::vector<std::string> kPlaces = {
     "SET app.secret = #", "SET app.secret TO a, #", "ALTER ROLE r SET app.secret = #", "ALTER ROLE r PASSWORD #",
     "SELECT 'O'Reilly #'", "SELECT 'it\\'s # '", "SELECT * FROM t WHERE a = 'x' AND b = 'unended #", "SELECT $x$ #", "SELECT /* #", "SELECT \"#",
     "SELECT 12#", "# is no statement", "Key (email)=(#) already exists.", "invalid input syntax for type uuid: \"#\"",
-    "Failing row contains (1, #, null).", "COPY t, line 1, column a: \"#\"", "parameters: $1 = '#', $2 = NULL", "COPY t FROM stdin;\n1\t#\n\\.\n"};
+    "Failing row contains (1, #, null).", "COPY t, line 1, column a: \"#\"", "parameters: $1 = '#', $2 = NULL", "COPY t FROM stdin;\n1\t#\n\\.\n",
+    "SELECT \xE2\x80\x9C#\xE2\x80\x9D", "SELECT \xE2\x80\x98#\xE2\x80\x99, 'x'", "SELECT \x01#", "SELECT 1 \x7f #"};
 
 std::string Replace(std::string text, const std::string& what, const std::string& with) {
   for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) text.replace(at, what.size(), with);

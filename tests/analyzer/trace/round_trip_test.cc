@@ -301,7 +301,7 @@ TEST_F(RoundTrip, UnitsAndTheirTimelineWithJoinedOnes) {
     row.schema_change = unit_id == 1;
     row.session_id = 77;
     row.label = "GET /users";
-    row.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    row.trace_id = unit_id == 2 ? "a request id of any kind at all!" : "4bf92f3577b34da6a3ce929d0e0e4736";
     row.begin_ns = 1;
     row.end_ns = 2;
     row.statements = 3;
@@ -329,6 +329,7 @@ TEST_F(RoundTrip, UnitsAndTheirTimelineWithJoinedOnes) {
   EXPECT_EQ(first.session_id, static_cast<uint64_t>(trace->Sessions()->front().session_id));
   EXPECT_EQ(first.label, "GET /users");
   EXPECT_EQ(first.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
+  EXPECT_EQ(units->at(1).trace_id, "");  // made up by a client: joins units, is not stored
   EXPECT_EQ(first.begin_ns, 1);
   EXPECT_EQ(first.end_ns, 2);
   EXPECT_EQ(first.statements, 3U);
