@@ -373,7 +373,7 @@ class Lineage::State {
       return tags.label != current.row.label || gap > kMaxTaggedPause;
     }
     const bool finer_split = session.has_boundaries || !current.row.label.empty();
-    if (gap > session.GapThreshold(finer_split)) return true;
+    if (session.EndsUnit(gap, finer_split)) return true;
     const bool bounded =
         current.row.kind == UnitKind::kGap || current.row.kind == UnitKind::kPool || current.row.kind == UnitKind::kTag;
     return bounded &&
@@ -427,8 +427,8 @@ class Lineage::State {
       main->deferred.clear();
     }
     if (committed && main != nullptr && !session.sub_units.empty()) session.unit = main->row.unit_id;
-    // What follows a wrapper that was rolled back is none of its tests, however empty the last of them was: a driver asks
-    // the catalogue under a savepoint, rolls back, and the application's first transaction comes next.
+    // What follows a wrapper that was rolled back is none of its tests, however empty the last of them was: a driver
+    // asks the catalogue under a savepoint, rolls back, and the application's first transaction comes next.
     if (!committed && !session.sub_units.empty()) session.unit = 0;
     session.savepoints.clear();
     session.sub_units.clear();
@@ -829,8 +829,8 @@ class Lineage::State {
       return;
     }
     ++row.unclaimed;
-    if (state.unclaimed_values.size() < kMaxKept || state.unclaimed_values.contains(value))
-      ++state.unclaimed_values[value];
+    if (state.unclaimed_values.size() >= kMaxKept && !state.unclaimed_values.contains(value)) return;
+    row.unclaimed_max_repeat = std::max<uint64_t>(row.unclaimed_max_repeat, ++state.unclaimed_values[value]);
   }
 
   // Values that merely coincide leave a loop without a known parent.
@@ -842,6 +842,7 @@ class Lineage::State {
 
   static void KeepSmallest(std::set<uint64_t>& smallest, uint64_t hash) {
     constexpr size_t kKept = 1024;
+    if (smallest.size() == kKept && hash >= *smallest.rbegin()) return;
     smallest.insert(hash);
     if (smallest.size() > kKept) smallest.erase(std::prev(smallest.end()));
   }
@@ -987,7 +988,7 @@ class Lineage::State {
       current.bytes += execution.bytes;
       current.repeat_ns += std::max<int64_t>(execution.done_ns - execution.busy_from_ns, 0);
       if (state.gaps.size() < kMaxKept) state.gaps.push_back(execution.sent_ns - state.last_sent_ns);
-      state.dirty = true;
+      unit.MarkDirty(key, state);
     }
     state.last_sent_ns = execution.sent_ns;
   }
@@ -1262,8 +1263,10 @@ class Lineage::State {
       sink_.OnEdge(
           MakeEdge(unit, edge, parents_, sink == unit.sinks.end() ? 0 : domains_[sink->second.column_id].Estimate()));
     }
-    for (auto& [key, state] : unit.repeats) {
-      if (std::exchange(state.dirty, false)) sink_.OnRepeat(MakeRepeat(unit, state));
+    for (const RepeatKey& key : std::exchange(unit.dirty_repeats, {})) {
+      RepeatState& state = unit.repeats.at(key);
+      state.dirty = false;
+      sink_.OnRepeat(MakeRepeat(unit, state));
     }
   }
 

@@ -114,6 +114,10 @@ bool IsHousekeeping(const Execution& execution) {
   }
 }
 
+bool SessionState::EndsUnit(int64_t gap_ns, bool has_finer_split) const {
+  return gap_ns > kMinGap && gap_ns > GapThreshold(has_finer_split);  // the first spares the median of most executions
+}
+
 int64_t SessionState::GapThreshold(bool has_finer_split) const {
   if (has_finer_split) return kMaxGap;
   const size_t n = std::min(gap_count, gaps.size());

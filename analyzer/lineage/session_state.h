@@ -52,6 +52,7 @@ struct SessionState {
   // The gap above which an idle connection has begun other work: max(5 ms, 10 x median of the last 64 gaps), at most
   // 250 ms. Between pool boundaries, or within one tagged request, the finer split is known and only a long pause
   // counts.
+  bool EndsUnit(int64_t gap_ns, bool has_finer_split) const;
   int64_t GapThreshold(bool has_finer_split) const;
   void AddGap(int64_t gap_ns);
   void OnApplicationName(std::string_view name);

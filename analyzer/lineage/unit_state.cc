@@ -144,6 +144,10 @@ int64_t Quantile(std::vector<int64_t> sample, double share) {
   return sample[at];
 }
 
+void UnitState::MarkDirty(const RepeatKey& key, RepeatState& state) {
+  if (!std::exchange(state.dirty, true)) dirty_repeats.push_back(key);
+}
+
 void UnitState::AddPause(int64_t end_ns, int64_t length_ns) {
   constexpr size_t kMaxPauses = 64;
   while (!pauses.empty() && pauses.back().second <= length_ns) pauses.pop_back();
@@ -204,9 +208,6 @@ UnitStatement MakeUnitStatement(const UnitState& unit, const StatementState& sta
   row.unit_id = unit.row.unit_id;
   row.distinct_parameters = state.parameters_by_hash.size();
   row.unclaimed_distinct = state.unclaimed_values.size();
-  for (const auto& [value, count] : state.unclaimed_values) {
-    row.unclaimed_max_repeat = std::max<uint64_t>(row.unclaimed_max_repeat, count);
-  }
   row.gap_p90_ns = Quantile(state.gaps, 0.9);
   row.median_ns = Quantile(state.durations, 0.5);
   return row;
@@ -299,7 +300,9 @@ void AbsorbStatements(UnitState& unit, UnitState& other, LineageSink& sink) {
     row.last_no = std::max(row.last_no, from.row.last_no);
     into.untested += from.untested;
     into.parameters_by_hash.merge(from.parameters_by_hash);
-    for (const auto& [value, count] : from.unclaimed_values) into.unclaimed_values[value] += count;
+    for (const auto& [value, count] : from.unclaimed_values) {
+      row.unclaimed_max_repeat = std::max<uint64_t>(row.unclaimed_max_repeat, into.unclaimed_values[value] += count);
+    }
     if (into.last_session == from.last_session && into.last_done_ns > 0) {
       into.gaps.push_back(std::max<int64_t>(from.last_done_ns - into.last_done_ns, 0));
     }
@@ -321,7 +324,8 @@ void AbsorbRepeats(UnitState& unit, UnitState& other, LineageSink& sink) {
     }
     const auto [at, fresh] = unit.repeats.try_emplace(key, std::move(from));
     RepeatState& into = at->second;
-    into.dirty = true;
+    if (fresh) into.dirty = false;  // it stood in the other unit's list
+    unit.MarkDirty(key, into);
     if (fresh) continue;
     const bool continues = into.result_hash == from.result_hash && unit.writes.empty() && other.writes.empty();
     if (into.current.executions > into.longest.executions) into.longest = into.current;

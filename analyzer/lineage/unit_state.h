@@ -122,7 +122,13 @@ struct StatementState {
 struct RepeatKey {
   int64_t statement_id = 0;
   uint64_t parameters_hash = 0;
-  friend auto operator<=>(const RepeatKey&, const RepeatKey&) = default;
+  friend bool operator==(const RepeatKey&, const RepeatKey&) = default;
+};
+
+struct RepeatKeyHash {
+  size_t operator()(const RepeatKey& key) const {
+    return key.parameters_hash ^ (static_cast<uint64_t>(key.statement_id) * 0x9e3779b97f4a7c15u);
+  }
 };
 
 struct RepeatState {
@@ -168,7 +174,8 @@ struct UnitState {
   std::unordered_map<int64_t, StatementState> statements_by_id;
   std::map<EdgeKey, EdgeState> edges;
   std::map<std::pair<int64_t, int32_t>, SinkState> sinks;
-  std::map<RepeatKey, RepeatState> repeats;
+  std::unordered_map<RepeatKey, RepeatState, RepeatKeyHash> repeats;
+  std::vector<RepeatKey> dirty_repeats;
   std::unordered_map<std::string, uint64_t> writes;  // by relation
   std::vector<DeferredClaim> deferred;
   std::map<EdgeKey, ReachingClaims> reaching;
@@ -177,6 +184,7 @@ struct UnitState {
   std::vector<std::pair<int64_t, int64_t>>
       pauses;  // end and length of each pause that no later one exceeds: lengths descend
 
+  void MarkDirty(const RepeatKey& key, RepeatState& state);
   void AddPause(int64_t end_ns, int64_t length_ns);
   int64_t LongestPauseSince(int64_t time_ns) const;
   Source* FindSource(const SourceKey& key, uint64_t session_id);
