@@ -39,23 +39,23 @@ bool HoldsTypographicQuote(std::string_view word) {
 // Words that may follow a closing quote without a space in texts that are meant so.
 bool MayFollowString(std::string_view word) {
   switch (WordKey(word)) {
-    case WordKey("and"):
-    case WordKey("or"):
-    case WordKey("as"):
-    case WordKey("then"):
-    case WordKey("else"):
-    case WordKey("end"):
-    case WordKey("from"):
-    case WordKey("where"):
-    case WordKey("order"):
-    case WordKey("limit"):
-    case WordKey("union"):
-    case WordKey("when"):
-    case WordKey("group"):
-    case WordKey("in"):
-    case WordKey("is"):
-    case WordKey("collate"):
-    case WordKey("uescape"):
+    case Key("and"):
+    case Key("or"):
+    case Key("as"):
+    case Key("then"):
+    case Key("else"):
+    case Key("end"):
+    case Key("from"):
+    case Key("where"):
+    case Key("order"):
+    case Key("limit"):
+    case Key("union"):
+    case Key("when"):
+    case Key("group"):
+    case Key("in"):
+    case Key("is"):
+    case Key("collate"):
+    case Key("uescape"):
       return true;
     default:
       return false;
@@ -82,8 +82,8 @@ class Lexer {
     return false;
   }
 
-  void Push(size_t begin, TokenKind kind) {
-    lexed_.tokens.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(at_), kind, space_});
+  void Push(size_t begin, TokenKind kind, uint64_t key = 0) {
+    lexed_.tokens.push_back({key, static_cast<uint32_t>(begin), static_cast<uint32_t>(at_), kind, space_});
     space_ = false;
   }
 
@@ -196,7 +196,7 @@ class Lexer {
     } while (at_ < text_.size() && Is(text_[at_], kIdentPart));
     // “…” is a word to the server and a value to whoever wrote it.
     if (all >= 0x80 && HoldsTypographicQuote(text_.substr(begin, at_ - begin))) return Stop(begin);
-    Push(begin, TokenKind::kWord);
+    Push(begin, TokenKind::kWord, WordKey(text_.substr(begin, at_ - begin)));
     return true;
   }
 
@@ -205,7 +205,7 @@ class Lexer {
     const size_t resume = at_;
     const size_t comments = lexed_.comments.size();
     if (!SkipBlank()) return false;
-    if (WordKey(text_.substr(at_, 7)) == WordKey("uescape") && !Is(Peek(7), kIdentPart)) {
+    if (WordKey(text_.substr(at_, 7)) == Key("uescape") && !Is(Peek(7), kIdentPart)) {
       at_ += 7;
       if (!SkipBlank()) return false;
       if (Peek() == '\'') {

@@ -26,6 +26,7 @@ enum class TokenKind : uint8_t {
 };
 
 struct Token {
+  uint64_t key = 0;            // of a word: WordKey() of it
   uint32_t begin = 0, end = 0;
   TokenKind kind = TokenKind::kOther;
   bool space_before = false;   // white space or a comment stands before it
@@ -60,7 +61,7 @@ inline bool IsLiteral(TokenKind kind) {
   return kind == TokenKind::kString || kind == TokenKind::kNational || kind == TokenKind::kBits || kind == TokenKind::kNumber;
 }
 
-// Words of up to eight letters as one integer, folded; 0 for others. WordKey("select") in a case label.
+// Words of up to eight letters as one integer, folded; 0 for others.
 constexpr uint64_t WordKey(std::string_view word) {
   if (word.size() > 8) return 0;
   uint64_t key = 0;
@@ -69,5 +70,7 @@ constexpr uint64_t WordKey(std::string_view word) {
   }
   return key;
 }
+// The same of a word that is known: Key("select") in a case label.
+consteval uint64_t Key(std::string_view word) { return WordKey(word); }
 
 }  // namespace pgassay::sql

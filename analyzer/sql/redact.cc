@@ -142,10 +142,6 @@ class MessageRedactor {
   std::string out_, folded_;
 };
 
-uint64_t KeyOf(std::string_view text, const Token& token) {
-  return token.kind == TokenKind::kWord ? WordKey(text.substr(token.begin, token.end - token.begin)) : 0;
-}
-
 // Where showing must end: what does not lex, or whose quotes look broken, is shown up to its first quote.
 size_t ShownBytes(std::string_view text, const Lexed& lexed) {
   size_t shown = std::min(lexed.stopped_at, text.size());
@@ -171,12 +167,12 @@ int LastParameter(std::string_view text, const Lexed& lexed) {
 // Data lines follow COPY … FROM STDIN; in a script.
 class CopyWatch {
  public:
-  bool DataFollows(std::string_view text, const Token& token) {
-    const uint64_t word = KeyOf(text, token);
-    if (first_) copy_ = word == WordKey("copy");
+  bool DataFollows(const Token& token) {
+    const uint64_t word = token.key;
+    if (first_) copy_ = word == Key("copy");
     first_ = token.kind == TokenKind::kSemicolon;
     if (first_) return copy_ && stdin_;
-    if (word == WordKey("stdin")) stdin_ = true;
+    if (word == Key("stdin")) stdin_ = true;
     return false;
   }
 
@@ -201,7 +197,7 @@ std::string RedactSql(std::string_view text, const Lexed& lexed) {
       out += text.substr(token.begin, token.end - token.begin);
     }
     if (token.kind == TokenKind::kSemicolon) secrets = {};
-    if (copy.DataFollows(text, token)) return out.append(kEllipsis);
+    if (copy.DataFollows(token)) return out.append(kEllipsis);
   }
   if (shown < text.size()) out += out.empty() || out.ends_with(' ') ? std::string(kEllipsis) : std::string(" ").append(kEllipsis);
   return out;
@@ -211,15 +207,15 @@ std::string RedactSql(std::string_view text, const Lexed& lexed) {
 
 bool BeginsStatement(std::string_view text, const Lexed& lexed, size_t from) {
   const auto token = [&](size_t ahead) { return from + ahead < lexed.tokens.size() ? lexed.tokens[from + ahead] : Token{}; };
-  const uint64_t second = KeyOf(text, token(1));
+  const uint64_t second = token(1).key;
   if (token(0).kind == TokenKind::kOpen) return true;
   if (token(0).kind != TokenKind::kWord) return false;
-  switch (KeyOf(text, token(0))) {
-    case WordKey("insert"):
-    case WordKey("merge"): return second == WordKey("into");
-    case WordKey("delete"): return second == WordKey("from");
-    case WordKey("update"): return second != WordKey("or") && second != WordKey("of");
-    case WordKey("copy"): return token(2).kind != TokenKind::kComma && token(4).kind != TokenKind::kComma;
+  switch (token(0).key) {
+    case Key("insert"):
+    case Key("merge"): return second == Key("into");
+    case Key("delete"): return second == Key("from");
+    case Key("update"): return second != Key("or") && second != Key("of");
+    case Key("copy"): return token(2).kind != TokenKind::kComma && token(4).kind != TokenKind::kComma;
     default: return std::ranges::binary_search(kVerbs, std::string_view(IdentifierName(text, token(0))));
   }
 }

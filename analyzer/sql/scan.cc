@@ -28,30 +28,25 @@ struct RawValue {
   uint32_t slot = 0;
 };
 
-uint64_t WordKeyOf(std::string_view text, const Token& token) {
-  if (token.kind != TokenKind::kWord) return 0;
-  return WordKey(text.substr(token.begin, token.end - token.begin));
-}
-
 // After these words an operand begins, so "-" is a sign and NULL, TRUE, FALSE are values.
 bool OperandFollows(uint64_t word) {
   switch (word) {
-    case WordKey("select"):
-    case WordKey("and"):
-    case WordKey("or"):
-    case WordKey("not"):
-    case WordKey("then"):
-    case WordKey("else"):
-    case WordKey("when"):
-    case WordKey("limit"):
-    case WordKey("offset"):
-    case WordKey("between"):
-    case WordKey("where"):
-    case WordKey("on"):
-    case WordKey("having"):
-    case WordKey("like"):
-    case WordKey("ilike"):
-    case WordKey("by"):
+    case Key("select"):
+    case Key("and"):
+    case Key("or"):
+    case Key("not"):
+    case Key("then"):
+    case Key("else"):
+    case Key("when"):
+    case Key("limit"):
+    case Key("offset"):
+    case Key("between"):
+    case Key("where"):
+    case Key("on"):
+    case Key("having"):
+    case Key("like"):
+    case Key("ilike"):
+    case Key("by"):
       return true;
     default:
       return false;
@@ -60,48 +55,48 @@ bool OperandFollows(uint64_t word) {
 
 // `? = column` may be turned when one of these stands before it, …
 bool BeginsCondition(uint64_t word) {
-  return word == WordKey("where") || word == WordKey("and") || word == WordKey("or") || word == WordKey("on") ||
-         word == WordKey("having") || word == WordKey("when") || word == WordKey("not");
+  return word == Key("where") || word == Key("and") || word == Key("or") || word == Key("on") ||
+         word == Key("having") || word == Key("when") || word == Key("not");
 }
 
 // … and one of these, or a closing parenthesis, or nothing, behind it.
 bool EndsCondition(uint64_t word) {
   switch (word) {
-    case WordKey("and"):
-    case WordKey("or"):
-    case WordKey("order"):
-    case WordKey("group"):
-    case WordKey("limit"):
-    case WordKey("offset"):
-    case WordKey("for"):
-    case WordKey("having"):
-    case WordKey("union"):
-    case WordKey("then"):
-    case WordKey("left"):
-    case WordKey("right"):
-    case WordKey("inner"):
-    case WordKey("join"):
-    case WordKey("cross"):
-    case WordKey("full"):
-    case WordKey("where"):
-    case WordKey("fetch"):
+    case Key("and"):
+    case Key("or"):
+    case Key("order"):
+    case Key("group"):
+    case Key("limit"):
+    case Key("offset"):
+    case Key("for"):
+    case Key("having"):
+    case Key("union"):
+    case Key("then"):
+    case Key("left"):
+    case Key("right"):
+    case Key("inner"):
+    case Key("join"):
+    case Key("cross"):
+    case Key("full"):
+    case Key("where"):
+    case Key("fetch"):
       return true;
     default:
-      return WordKey("returnin") == word || WordKey("intersec") == word;
+      return Key("returnin") == word || Key("intersec") == word;
   }
 }
 
 bool IsDataVerb(uint64_t verb) {
   switch (verb) {
-    case WordKey("select"):
-    case WordKey("insert"):
-    case WordKey("update"):
-    case WordKey("delete"):
-    case WordKey("merge"):
-    case WordKey("with"):
-    case WordKey("values"):
-    case WordKey("execute"):
-    case WordKey("call"):
+    case Key("select"):
+    case Key("insert"):
+    case Key("update"):
+    case Key("delete"):
+    case Key("merge"):
+    case Key("with"):
+    case Key("values"):
+    case Key("execute"):
+    case Key("call"):
     case 0:  // "(SELECT …)"
       return true;
     default:
@@ -127,7 +122,7 @@ class Shaper {
     operand_ = {};
     between_ = false;
     literals_ = LastParameter();
-    verb_ = WordKeyOf(text_, tokens_[from_]);
+    verb_ = tokens_[from_].key;
     previous_word_ = 0;
     Push(FrameKind::kPlain);
     for (at_ = from_; at_ < to_; ++at_) Take();
@@ -144,8 +139,8 @@ class Shaper {
   bool IsArrayLiteral(const RawValue& value) const {
     const size_t token = value.token;
     if (token < from_ + 2 || token + 1 >= to_ || tokens_[token].kind != TokenKind::kString) return false;
-    const uint64_t word = WordKeyOf(text_, tokens_[token - 2]);
-    return tokens_[token - 1].kind == TokenKind::kOpen && (word == WordKey("any") || word == WordKey("some")) &&
+    const uint64_t word = tokens_[token - 2].key;
+    return tokens_[token - 1].kind == TokenKind::kOpen && (word == Key("any") || word == Key("some")) &&
            (tokens_[token + 1].kind == TokenKind::kClose || tokens_[token + 1].kind == TokenKind::kCast);
   }
 
@@ -172,7 +167,7 @@ class Shaper {
     return text_.substr(t.begin, t.end - t.begin);
   }
   TokenKind KindAt(size_t token) const { return token < to_ ? tokens_[token].kind : TokenKind::kSemicolon; }
-  uint64_t WordAt(size_t token) const { return token < to_ ? WordKeyOf(text_, tokens_[token]) : 0; }
+  uint64_t WordAt(size_t token) const { return token < to_ ? tokens_[token].key : 0; }
 
   int LastParameter() const {
     int last = 0;
@@ -289,12 +284,13 @@ class Shaper {
     const std::string_view own = Text(at_);
     sql_ += own;
     const size_t begin = form_.size();
-    form_ += own;
-    for (size_t i = begin; i < form_.size(); ++i) {
-      const char c = form_[i];
-      form_[i] = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    form_.resize(begin + own.size() + 1);
+    char* const folded = form_.data() + begin;
+    for (size_t i = 0; i < own.size(); ++i) {
+      const char c = own[i];
+      folded[i] = static_cast<char>(c | (c >= 'A' && c <= 'Z' ? 0x20 : 0));
     }
-    form_ += kTokenEnd;
+    folded[own.size()] = kTokenEnd;
   }
 
   // A value: one mark in the normal form, $k in the shown text.
@@ -333,7 +329,7 @@ class Shaper {
     switch (token.kind) {
       case TokenKind::kWord:
       case TokenKind::kQuotedWord:
-        word = WordKeyOf(text_, token);
+        word = token.key;
         Word(word);
         break;
       case TokenKind::kString:
@@ -381,12 +377,12 @@ class Shaper {
 
   void Word(uint64_t word) {
     if (!operand_.cast) operand_.active = false;
-    if (word == WordKey("between")) between_ = true;
+    if (word == Key("between")) between_ = true;
     if (secrets_.Hides(text_, tokens_[at_])) {
       Value(at_);
       return;
     }
-    if ((word == WordKey("null") || word == WordKey("true") || word == WordKey("false")) && IsDataVerb(verb_) &&
+    if ((word == Key("null") || word == Key("true") || word == Key("false")) && IsDataVerb(verb_) &&
         ExpectsConstant()) {
       Value(at_);
       return;
@@ -398,8 +394,8 @@ class Shaper {
     }
     if (tokens_[at_].kind == TokenKind::kQuotedWord) Same();
     else Folded();
-    if (word == WordKey("values") && KindAt(at_ + 1) == TokenKind::kOpen) Push(FrameKind::kValues);
-    if (word != WordKey("and") && BeginsCondition(word)) between_ = false;
+    if (word == Key("values") && KindAt(at_ + 1) == TokenKind::kOpen) Push(FrameKind::kValues);
+    if (word != Key("and") && BeginsCondition(word)) between_ = false;
   }
 
   bool After(TokenKind kind) const { return at_ > from_ && tokens_[at_ - 1].kind == kind; }
@@ -409,7 +405,7 @@ class Shaper {
     if (at_ == from_) return false;
     const TokenKind before = tokens_[at_ - 1].kind;
     return before == TokenKind::kOpen || before == TokenKind::kComma || before == TokenKind::kOpenBracket ||
-           before == TokenKind::kOperator || previous_word_ == WordKey("then") || previous_word_ == WordKey("else");
+           before == TokenKind::kOperator || previous_word_ == Key("then") || previous_word_ == Key("else");
   }
 
   // SAVEPOINT sa_1, RELEASE SAVEPOINT sa_1, ROLLBACK TO sa_1: digits in the name are counters.
@@ -418,7 +414,7 @@ class Shaper {
     if (LongWordAt(from_) == "savepoint") return at_ == from_ + 1;
     if (LongWordAt(from_) == "release") return true;
     return LongWordAt(from_) == "rollback" && at_ >= from_ + 2 &&
-           (WordAt(at_ - 1) == WordKey("to") || LongWordAt(at_ - 1) == "savepoint");
+           (WordAt(at_ - 1) == Key("to") || LongWordAt(at_ - 1) == "savepoint");
   }
   std::string LongWordAt(size_t token) const { return IdentifierName(text_, tokens_[token]); }
 
@@ -439,7 +435,7 @@ class Shaper {
 
   void Open() {
     operand_.active = false;
-    const bool in_list = previous_word_ == WordKey("in") && !BeginsSubquery(at_ + 1);
+    const bool in_list = previous_word_ == Key("in") && !BeginsSubquery(at_ + 1);
     if (frames_.back().kind == FrameKind::kArray) Mixed();
     secrets_.Hides(text_, tokens_[at_]);
     Same();
@@ -451,7 +447,7 @@ class Shaper {
   bool BeginsSubquery(size_t token) const {
     while (KindAt(token) == TokenKind::kOpen) ++token;
     const uint64_t word = WordAt(token);
-    return word == WordKey("select") || word == WordKey("with") || word == WordKey("table") || word == WordKey("values");
+    return word == Key("select") || word == Key("with") || word == Key("table") || word == Key("values");
   }
 
   void Close() {
@@ -465,7 +461,7 @@ class Shaper {
   }
 
   void OpenBracket() {
-    const bool array = previous_word_ == WordKey("array");
+    const bool array = previous_word_ == Key("array");
     if (!array && !operand_.cast) operand_.active = false;
     if (frames_.back().kind == FrameKind::kArray) {
       ++frames_.back().depth;
@@ -509,7 +505,7 @@ class Shaper {
   void BeginOperandIfCondition() {
     operand_ = {};
     if (at_ == from_) return;
-    const bool closes_between = between_ && previous_word_ == WordKey("and");
+    const bool closes_between = between_ && previous_word_ == Key("and");
     if (closes_between) {
       between_ = false;
       return;
@@ -525,10 +521,10 @@ class Shaper {
     while (true) {
       const TokenKind kind = KindAt(end);
       const uint64_t word = WordAt(end);
-      if (kind != TokenKind::kQuotedWord && (kind != TokenKind::kWord || word == WordKey("null") || word == WordKey("true") ||
-                                             word == WordKey("false") || word == WordKey("any") || word == WordKey("all") ||
-                                             word == WordKey("some") || word == WordKey("case") || word == WordKey("array") ||
-                                             word == WordKey("not") || word == WordKey("exists") || word == WordKey("row"))) {
+      if (kind != TokenKind::kQuotedWord && (kind != TokenKind::kWord || word == Key("null") || word == Key("true") ||
+                                             word == Key("false") || word == Key("any") || word == Key("all") ||
+                                             word == Key("some") || word == Key("case") || word == Key("array") ||
+                                             word == Key("not") || word == Key("exists") || word == Key("row"))) {
         return false;
       }
       ++end;
@@ -615,12 +611,12 @@ class Splitter {
       default: return false;
     }
     const size_t position = at_ - range.from;
-    if (position == 0) creates_ = WordKeyOf(text_, token) == WordKey("create");
+    if (position == 0) creates_ = token.key == Key("create");
     if (!creates_) return false;
     const std::string word = IdentifierName(text_, token);
     if (position > 0 && position <= 3 && (word == "function" || word == "procedure")) routine_ = true;
     if (!routine_) return false;
-    if (word == "atomic" && body_ == 0 && WordKeyOf(text_, lexed_.tokens[at_ - 1]) == WordKey("begin")) body_ = 1;
+    if (word == "atomic" && body_ == 0 && lexed_.tokens[at_ - 1].key == Key("begin")) body_ = 1;
     else if (word == "case" && body_ > 0) ++body_;
     else if (word == "end" && body_ > 0) --body_;
     return false;
@@ -661,7 +657,7 @@ void FillSlots(const HashKey& key, std::string_view text, const Shaper& shaper, 
     if (token.kind == TokenKind::kParameter) {
       value.parameter = shaper.ParameterNumber(token);
     } else if (token.kind == TokenKind::kWord || token.kind == TokenKind::kQuotedWord) {
-      value.null = WordKeyOf(text, token) == WordKey("null");
+      value.null = token.key == Key("null");
     } else {
       if (shaper.IsArrayLiteral(raw)) {
         std::array<ValueHash, kMaxArrayElements> elements;
@@ -701,20 +697,20 @@ bool IsPublicSetting(std::string_view name) {
 
 bool SecretWords::Hides(std::string_view text, const Token& token) {
   const bool word = token.kind == TokenKind::kWord || token.kind == TokenKind::kQuotedWord;
-  const uint64_t key = WordKeyOf(text, token);
+  const uint64_t key = token.key;
   if (verb_ == 0) {
-    verb_ = key == WordKey("set") || key == WordKey("alter") || key == WordKey("create") ? key : 1;
+    verb_ = key == Key("set") || key == Key("alter") || key == Key("create") ? key : 1;
     return false;
   }
   if (verb_ == 1 || public_) return false;
   if (value_) return word;
   if (password_) {
     password_ = false;
-    return word && key != WordKey("null");
+    return word && key != Key("null");
   }
-  password_ = key == WordKey("password") && verb_ != WordKey("set");
-  const bool assigns = key == WordKey("to") || (token.kind == TokenKind::kOperator && text[token.begin] == '=');
-  if (verb_ == WordKey("set")) {
+  password_ = key == Key("password") && verb_ != Key("set");
+  const bool assigns = key == Key("to") || (token.kind == TokenKind::kOperator && text[token.begin] == '=');
+  if (verb_ == Key("set")) {
     if (assigns) {
       public_ = !dotted_ && IsPublicSetting(name_);
       value_ = !public_;
@@ -723,9 +719,9 @@ bool SecretWords::Hides(std::string_view text, const Token& token) {
       public_ = name_ == "role" || name_ == "authorization";
     }
     dotted_ = dotted_ || token.kind == TokenKind::kDot;
-  } else if (verb_ == WordKey("alter")) {
-    if (key == WordKey("set")) alter_set_ = true;
-    else if (token.kind == TokenKind::kOpen || key == WordKey("type") || key == WordKey("default")) alter_set_ = false;
+  } else if (verb_ == Key("alter")) {
+    if (key == Key("set")) alter_set_ = true;
+    else if (token.kind == TokenKind::kOpen || key == Key("type") || key == Key("default")) alter_set_ = false;
     else if (alter_set_ && assigns) value_ = true;
   }
   return false;
