@@ -19,17 +19,20 @@ namespace pgassay::sql {
 namespace {
 
 constexpr size_t kStackBytes = size_t{64} * 1024 * 1024;
-constexpr size_t kMaxNesting = 1000;        // of brackets; the deepest that people write is below 50
-constexpr size_t kMaxOperators = 5000;      // a chain of them is a tree as deep
-constexpr size_t kMaxTreeDepth = 8192;      // of the JSON: four levels for one of the grammar
+constexpr size_t kMaxNesting = 1000;    // of brackets; the deepest that people write is below 50
+constexpr size_t kMaxOperators = 5000;  // a chain of them is a tree as deep
+constexpr size_t kMaxTreeDepth = 8192;  // of the JSON: four levels for one of the grammar
 
 // Could this text overflow the parser's stack, or cost seconds?
 bool TooDeep(const Lexed& lexed) {
   size_t depth = 0, deepest = 0, operators = 0;
   for (const Token& token : lexed.tokens) {
-    if (token.kind == TokenKind::kOpen || token.kind == TokenKind::kOpenBracket) deepest = std::max(deepest, ++depth);
-    else if ((token.kind == TokenKind::kClose || token.kind == TokenKind::kCloseBracket) && depth > 0) --depth;
-    else if (token.kind == TokenKind::kOperator || token.kind == TokenKind::kCast) ++operators;
+    if (token.kind == TokenKind::kOpen || token.kind == TokenKind::kOpenBracket)
+      deepest = std::max(deepest, ++depth);
+    else if ((token.kind == TokenKind::kClose || token.kind == TokenKind::kCloseBracket) && depth > 0)
+      --depth;
+    else if (token.kind == TokenKind::kOperator || token.kind == TokenKind::kCast)
+      ++operators;
   }
   return deepest > kMaxNesting || operators > kMaxOperators;
 }
@@ -49,7 +52,8 @@ void Parse(const std::string& text, const std::vector<ValuePosition>& values, Fa
   simdjson::dom::array statements;
   const std::string_view tree(parsed->parse_tree);
   if (parser.allocate(tree.size(), kMaxTreeDepth) != simdjson::SUCCESS) return;
-  if (parser.parse(tree.data(), tree.size())["stmts"].get(statements) != simdjson::SUCCESS || statements.size() != 1) return;
+  if (parser.parse(tree.data(), tree.size())["stmts"].get(statements) != simdjson::SUCCESS || statements.size() != 1)
+    return;
   simdjson::dom::element statement;
   if (statements.at(0)["stmt"].get(statement) != simdjson::SUCCESS) return;
   Facts read;

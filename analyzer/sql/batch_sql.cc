@@ -17,10 +17,10 @@ struct Edit {
 
 // `column = $n` as it stands in the text, either way round.
 struct Place {
-  size_t first = 0, last = 0;    // tokens of the whole comparison
-  std::string column;            // as written, with its qualifier
-  std::string parameter;         // "$n"
-  std::string cast;              // "::uuid"; "" if none
+  size_t first = 0, last = 0;  // tokens of the whole comparison
+  std::string column;          // as written, with its qualifier
+  std::string parameter;       // "$n"
+  std::string cast;            // "::uuid"; "" if none
 };
 
 class Batch {
@@ -62,11 +62,14 @@ class Batch {
     return sql_.substr(lexed_.tokens[first].begin, lexed_.tokens[last].end - lexed_.tokens[first].begin);
   }
   bool IsName(size_t i) const { return Kind(i) == TokenKind::kWord || Kind(i) == TokenKind::kQuotedWord; }
-  std::string Word(size_t i) const { return Kind(i) == TokenKind::kWord ? IdentifierName(sql_, lexed_.tokens[i]) : std::string(); }
+  std::string Word(size_t i) const {
+    return Kind(i) == TokenKind::kWord ? IdentifierName(sql_, lexed_.tokens[i]) : std::string();
+  }
 
   size_t Uses(std::string_view parameter) const {
     size_t uses = 0;
-    for (size_t i = 0; i < lexed_.tokens.size(); ++i) uses += Kind(i) == TokenKind::kParameter && Own(i) == parameter ? 1 : 0;
+    for (size_t i = 0; i < lexed_.tokens.size(); ++i)
+      uses += Kind(i) == TokenKind::kParameter && Own(i) == parameter ? 1 : 0;
     return uses;
   }
 
@@ -90,9 +93,7 @@ class Batch {
     return i;
   }
 
-  static bool OpensCondition(std::string_view word) {
-    return word == "where" || word == "and" || word == "on";
-  }
+  static bool OpensCondition(std::string_view word) { return word == "where" || word == "and" || word == "on"; }
 
   std::optional<Place> Find(const Comparison& fed) const {
     std::optional<Place> found;
@@ -110,7 +111,8 @@ class Batch {
     if (i == 0) return std::nullopt;
     Place place;
     if (fed.comparator == Comparator::kInList) {
-      if (Word(i) != "in" || Kind(i + 1) != TokenKind::kOpen || Kind(i + 2) != TokenKind::kParameter) return std::nullopt;
+      if (Word(i) != "in" || Kind(i + 1) != TokenKind::kOpen || Kind(i + 2) != TokenKind::kParameter)
+        return std::nullopt;
       const auto column = ColumnEndingAt(i - 1, fed.column);
       const size_t value = EndOfCasts(i + 2);
       if (!column || Kind(value + 1) != TokenKind::kClose) return std::nullopt;
@@ -128,7 +130,8 @@ class Batch {
     const auto column = ColumnEndingAt(name, fed.column);
     if (!column || *column != i + 1) return std::nullopt;
     size_t value = i - 1;
-    while (value > 0 && Kind(value) != TokenKind::kParameter && (IsName(value) || Kind(value) == TokenKind::kCast)) --value;
+    while (value > 0 && Kind(value) != TokenKind::kParameter && (IsName(value) || Kind(value) == TokenKind::kCast))
+      --value;
     if (Kind(value) != TokenKind::kParameter || EndOfCasts(value) != i - 1) return std::nullopt;
     return Filled(value, name, *column, name, value, i - 1);
   }
@@ -144,14 +147,19 @@ class Batch {
     place.last = last;
     place.column = Between(column_first, column_last);
     place.parameter = Own(parameter);
-    if (cast_last > parameter) place.cast = sql_.substr(lexed_.tokens[parameter].end, lexed_.tokens[cast_last].end - lexed_.tokens[parameter].end);
+    if (cast_last > parameter)
+      place.cast =
+          sql_.substr(lexed_.tokens[parameter].end, lexed_.tokens[cast_last].end - lexed_.tokens[parameter].end);
     return place;
   }
 
-  std::string Array(const Place& place) const { return place.cast.empty() ? place.parameter : place.parameter + place.cast + "[]"; }
+  std::string Array(const Place& place) const {
+    return place.cast.empty() ? place.parameter : place.parameter + place.cast + "[]";
+  }
 
   Edit AnyEdit(const Place& place) const {
-    return {lexed_.tokens[place.first].begin, lexed_.tokens[place.last].end, place.column + " = ANY(" + Array(place) + ")"};
+    return {lexed_.tokens[place.first].begin, lexed_.tokens[place.last].end,
+            place.column + " = ANY(" + Array(place) + ")"};
   }
 
   std::string Applied(std::vector<Edit> edits) const {
@@ -170,14 +178,16 @@ class Batch {
   std::string Any(const Place& place) const { return Applied({AnyEdit(place)}); }
 
   bool HasAggregate() const {
-    return std::ranges::any_of(facts_.outputs, [](const Output& output) { return output.kind == Output::Kind::kAggregate; });
+    return std::ranges::any_of(facts_.outputs,
+                               [](const Output& output) { return output.kind == Output::Kind::kAggregate; });
   }
 
   // Does the result say which parent a row belongs to?
   bool GivesKey(const Comparison& fed) const {
     return std::ranges::any_of(facts_.outputs, [&](const Output& output) {
       if (output.kind == Output::Kind::kColumn) return output.column == fed.column;
-      return output.kind == Output::Kind::kStar && (output.column.relation < 0 || output.column.relation == fed.column.relation);
+      return output.kind == Output::Kind::kStar &&
+             (output.column.relation < 0 || output.column.relation == fed.column.relation);
     });
   }
 
@@ -197,7 +207,8 @@ class Batch {
 
   std::string Grouped(const Place& place) const {
     const auto list = SelectList();
-    const bool aggregates = std::ranges::all_of(facts_.outputs, [](const Output& o) { return o.kind == Output::Kind::kAggregate; });
+    const bool aggregates =
+        std::ranges::all_of(facts_.outputs, [](const Output& o) { return o.kind == Output::Kind::kAggregate; });
     if (!list || !aggregates || !facts_.order_by.empty() || facts_.has_subquery) return {};
     const size_t begin = lexed_.tokens[*list].begin;
     std::string sql = Applied({{begin, begin, place.column + ", "}, AnyEdit(place)});
@@ -205,8 +216,8 @@ class Batch {
     return sql + " GROUP BY " + place.column;
   }
 
-  // LIMIT counts per parent: the statement runs once for each key, inside one query. The keys' type is the cast's, or else the
-  // column's own: unnest() of a parameter without a type does not run.
+  // LIMIT counts per parent: the statement runs once for each key, inside one query. The keys' type is the cast's, or
+  // else the column's own: unnest() of a parameter without a type does not run.
   std::string Lateral(const Place& place, const Comparison& fed) const {
     if (Word(0) != "select" || facts_.aggregate_only || fed.column.relation < 0) return {};
     const bool taken = std::ranges::any_of(facts_.relations, [](const Relation& relation) {
@@ -224,7 +235,8 @@ class Batch {
     const bool plain = !name.empty() && std::ranges::all_of(name, [](char c) {
       return (c >= 'a' && c <= 'z') || c == '_' || (c >= '0' && c <= '9');
     }) && !(name[0] >= '0' && name[0] <= '9');
-    // Short plain words may be reserved ("user", "order"): quoting is never wrong, and read easily when left out for names with "_".
+    // Short plain words may be reserved ("user", "order"): quoting is never wrong, and read easily when left out for
+    // names with "_".
     if (plain && name.contains('_')) return std::string(name);
     std::string quoted = "\"";
     for (const char c : name) quoted.append(c == '"' ? 2 : 1, c);
@@ -287,7 +299,8 @@ class Batch {
       if (Kind(at++) != (member == members.back() ? TokenKind::kClose : TokenKind::kComma)) return std::nullopt;
     }
     if (in && Kind(at++) != TokenKind::kClose) return std::nullopt;
-    return Edit{lexed_.tokens[i].begin, lexed_.tokens[at - 1].end, "(" + columns + ") IN (SELECT * FROM unnest(" + arrays + "))"};
+    return Edit{lexed_.tokens[i].begin, lexed_.tokens[at - 1].end,
+                "(" + columns + ") IN (SELECT * FROM unnest(" + arrays + "))"};
   }
 
   std::string_view sql_;

@@ -3,7 +3,8 @@
 
 #include "analyzer/sql/statement.h"
 
-// Facts as JSON: short keys for what repeats, nothing for what is default. setting_value and inner_sql stay in memory: they are as sent.
+// Facts as JSON: short keys for what repeats, nothing for what is default. setting_value and inner_sql stay in memory:
+// they are as sent.
 
 namespace pgassay::sql {
 namespace {
@@ -113,9 +114,8 @@ Json ToJson(const Assignment& assignment) {
   return json;
 }
 void From(const Json& json, Assignment& assignment) {
-  assignment = {.column = ColumnAt(json, "column"),
-                .slot = Get(json, "slot", -1),
-                .expression = Get(json, "expression", false)};
+  assignment = {
+      .column = ColumnAt(json, "column"), .slot = Get(json, "slot", -1), .expression = Get(json, "expression", false)};
 }
 
 Json ToJson(const Output& output) {
@@ -166,7 +166,7 @@ RowBound GetBound(const Json& json, const char* key) {
 
 struct FlagName {
   const char* key;
-  bool Facts::*flag;
+  bool Facts::* flag;
 };
 constexpr FlagName kFlags[] = {{"parsed", &Facts::parsed},
                                {"distinct", &Facts::distinct},

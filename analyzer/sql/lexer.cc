@@ -141,18 +141,30 @@ class Lexer {
     if (Is(c, kIdentStart)) return WordOrPrefixed(begin);
     if (Is(c, kDigit) || (c == '.' && Is(Peek(1), kDigit))) return Number(begin);
     switch (c) {
-      case '\'': return String(begin, TokenKind::kString, false);
-      case '"': return QuotedWord(begin);
-      case '$': return Dollar(begin);
-      case '(': return Single(TokenKind::kOpen);
-      case ')': return Single(TokenKind::kClose);
-      case '[': return Single(TokenKind::kOpenBracket);
-      case ']': return Single(TokenKind::kCloseBracket);
-      case ',': return Single(TokenKind::kComma);
-      case ';': return Single(TokenKind::kSemicolon);
-      case '.': return Single(TokenKind::kDot);
-      case ':': return Colon(begin);
-      default: break;
+      case '\'':
+        return String(begin, TokenKind::kString, false);
+      case '"':
+        return QuotedWord(begin);
+      case '$':
+        return Dollar(begin);
+      case '(':
+        return Single(TokenKind::kOpen);
+      case ')':
+        return Single(TokenKind::kClose);
+      case '[':
+        return Single(TokenKind::kOpenBracket);
+      case ']':
+        return Single(TokenKind::kCloseBracket);
+      case ',':
+        return Single(TokenKind::kComma);
+      case ';':
+        return Single(TokenKind::kSemicolon);
+      case '.':
+        return Single(TokenKind::kDot);
+      case ':':
+        return Colon(begin);
+      default:
+        break;
     }
     if (Is(c, kOperatorChar)) return Operator(begin);
     if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') return Stop(begin);
@@ -182,7 +194,9 @@ class Lexer {
     if (second == '\'') {
       if (first == 'e' || first == 'n' || first == 'b' || first == 'x') {
         ++at_;
-        const TokenKind kind = first == 'n' ? TokenKind::kNational : first == 'e' ? TokenKind::kString : TokenKind::kBits;
+        const TokenKind kind = first == 'n'   ? TokenKind::kNational
+                               : first == 'e' ? TokenKind::kString
+                                              : TokenKind::kBits;
         return String(begin, kind, first == 'e');
       }
     } else if (first == 'u' && second == '&' && (Peek(2) == '\'' || Peek(2) == '"')) {
@@ -248,7 +262,8 @@ class Lexer {
     }
   }
 
-  // White space that holds a newline and then another quote: the string goes on. Comments of one line may stand between.
+  // White space that holds a newline and then another quote: the string goes on. Comments of one line may stand
+  // between.
   bool Continues() {
     size_t at = at_;
     bool newline = false;
@@ -399,11 +414,21 @@ int64_t ReadDigits(std::string_view text, size_t& at, int base, size_t max_digit
 void AppendEscape(std::string_view text, size_t& at, std::string& out) {  // at: behind the backslash
   const char c = text[at++];
   switch (c) {
-    case 'b': out += '\b'; return;
-    case 'f': out += '\f'; return;
-    case 'n': out += '\n'; return;
-    case 'r': out += '\r'; return;
-    case 't': out += '\t'; return;
+    case 'b':
+      out += '\b';
+      return;
+    case 'f':
+      out += '\f';
+      return;
+    case 'n':
+      out += '\n';
+      return;
+    case 'r':
+      out += '\r';
+      return;
+    case 't':
+      out += '\t';
+      return;
     case 'x': {
       const int64_t code = ReadDigits(text, at, 16, 2);
       out += code < 0 ? 'x' : static_cast<char>(code);
@@ -506,11 +531,15 @@ std::string LiteralValue(std::string_view text, const Token& token) {
       return std::string(own.substr(tag, own.size() - 2 * tag));
     }
     case 'e':
-    case 'E': return QuotedValue(own, 1, '\'', true, false);
+    case 'E':
+      return QuotedValue(own, 1, '\'', true, false);
     case 'u':
-    case 'U': return QuotedValue(own, 2, '\'', false, true);
-    case '\'': return QuotedValue(own, 0, '\'', false, false);
-    default: return QuotedValue(own, 1, '\'', false, false);
+    case 'U':
+      return QuotedValue(own, 2, '\'', false, true);
+    case '\'':
+      return QuotedValue(own, 0, '\'', false, false);
+    default:
+      return QuotedValue(own, 1, '\'', false, false);
   }
 }
 

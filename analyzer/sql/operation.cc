@@ -7,11 +7,38 @@
 namespace pgassay::sql {
 namespace {
 
-constexpr auto kNames = std::to_array<std::string_view>(
-    {"UNKNOWN", "SELECT",  "INSERT", "UPDATE",  "DELETE",  "MERGE",      "COPY",           "BEGIN",
-     "COMMIT",  "ROLLBACK", "SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT", "SET", "RESET", "SHOW",
-     "DISCARD", "PREPARE", "EXECUTE", "DEALLOCATE", "DECLARE CURSOR", "FETCH", "CLOSE CURSOR", "LISTEN",
-     "EXPLAIN", "LOCK",    "CALL",   "TRUNCATE", "REFRESH", "DDL",        "VACUUM",         "OTHER"});
+constexpr auto kNames = std::to_array<std::string_view>({"UNKNOWN",
+                                                         "SELECT",
+                                                         "INSERT",
+                                                         "UPDATE",
+                                                         "DELETE",
+                                                         "MERGE",
+                                                         "COPY",
+                                                         "BEGIN",
+                                                         "COMMIT",
+                                                         "ROLLBACK",
+                                                         "SAVEPOINT",
+                                                         "RELEASE SAVEPOINT",
+                                                         "ROLLBACK TO SAVEPOINT",
+                                                         "SET",
+                                                         "RESET",
+                                                         "SHOW",
+                                                         "DISCARD",
+                                                         "PREPARE",
+                                                         "EXECUTE",
+                                                         "DEALLOCATE",
+                                                         "DECLARE CURSOR",
+                                                         "FETCH",
+                                                         "CLOSE CURSOR",
+                                                         "LISTEN",
+                                                         "EXPLAIN",
+                                                         "LOCK",
+                                                         "CALL",
+                                                         "TRUNCATE",
+                                                         "REFRESH",
+                                                         "DDL",
+                                                         "VACUUM",
+                                                         "OTHER"});
 static_assert(kNames.size() == static_cast<size_t>(Operation::kOther) + 1);
 
 class Words {
@@ -33,20 +60,48 @@ struct Verb {
   Operation operation;
 };
 constexpr Verb kVerbs[] = {
-    {"select", Operation::kSelect},     {"values", Operation::kSelect},       {"table", Operation::kSelect},
-    {"insert", Operation::kInsert},     {"update", Operation::kUpdate},       {"delete", Operation::kDelete},
-    {"merge", Operation::kMerge},       {"copy", Operation::kCopy},           {"begin", Operation::kBegin},
-    {"start", Operation::kBegin},       {"commit", Operation::kCommit},       {"end", Operation::kCommit},
-    {"abort", Operation::kRollback},    {"savepoint", Operation::kSavepoint}, {"release", Operation::kReleaseSavepoint},
-    {"set", Operation::kSet},           {"reset", Operation::kReset},         {"show", Operation::kShow},
-    {"discard", Operation::kDiscard},   {"execute", Operation::kExecute},     {"deallocate", Operation::kDeallocate},
-    {"declare", Operation::kDeclareCursor}, {"fetch", Operation::kFetch},     {"move", Operation::kFetch},
-    {"close", Operation::kCloseCursor}, {"listen", Operation::kListen},       {"unlisten", Operation::kListen},
-    {"notify", Operation::kListen},     {"explain", Operation::kExplain},     {"lock", Operation::kLock},
-    {"call", Operation::kCall},         {"truncate", Operation::kTruncate},   {"refresh", Operation::kRefresh},
-    {"vacuum", Operation::kVacuum},     {"analyze", Operation::kVacuum},      {"create", Operation::kDdl},
-    {"alter", Operation::kDdl},         {"drop", Operation::kDdl},            {"comment", Operation::kDdl},
-    {"grant", Operation::kDdl},         {"revoke", Operation::kDdl},          {"reindex", Operation::kDdl},
+    {"select", Operation::kSelect},
+    {"values", Operation::kSelect},
+    {"table", Operation::kSelect},
+    {"insert", Operation::kInsert},
+    {"update", Operation::kUpdate},
+    {"delete", Operation::kDelete},
+    {"merge", Operation::kMerge},
+    {"copy", Operation::kCopy},
+    {"begin", Operation::kBegin},
+    {"start", Operation::kBegin},
+    {"commit", Operation::kCommit},
+    {"end", Operation::kCommit},
+    {"abort", Operation::kRollback},
+    {"savepoint", Operation::kSavepoint},
+    {"release", Operation::kReleaseSavepoint},
+    {"set", Operation::kSet},
+    {"reset", Operation::kReset},
+    {"show", Operation::kShow},
+    {"discard", Operation::kDiscard},
+    {"execute", Operation::kExecute},
+    {"deallocate", Operation::kDeallocate},
+    {"declare", Operation::kDeclareCursor},
+    {"fetch", Operation::kFetch},
+    {"move", Operation::kFetch},
+    {"close", Operation::kCloseCursor},
+    {"listen", Operation::kListen},
+    {"unlisten", Operation::kListen},
+    {"notify", Operation::kListen},
+    {"explain", Operation::kExplain},
+    {"lock", Operation::kLock},
+    {"call", Operation::kCall},
+    {"truncate", Operation::kTruncate},
+    {"refresh", Operation::kRefresh},
+    {"vacuum", Operation::kVacuum},
+    {"analyze", Operation::kVacuum},
+    {"create", Operation::kDdl},
+    {"alter", Operation::kDdl},
+    {"drop", Operation::kDdl},
+    {"comment", Operation::kDdl},
+    {"grant", Operation::kDdl},
+    {"revoke", Operation::kDdl},
+    {"reindex", Operation::kDdl},
     {"cluster", Operation::kDdl},
 };
 
@@ -122,7 +177,8 @@ Facts LexicalFacts(std::string_view text, const Lexed& lexed) {
     for (size_t i = 0; i + 1 < words.size(); ++i) {
       const std::string word = words.word(i);
       subquery = subquery || (i > 0 && word == "select");
-      const bool target = facts.target < 0 && writes && (word == "into" || word == "update" || (word == "from" && i == 1));
+      const bool target =
+          facts.target < 0 && writes && (word == "into" || word == "update" || (word == "from" && i == 1));
       if (target || word == "from" || word == "join") {
         const int relation = AddRelation(words, i + 1 + (words.word(i + 1) == "only" ? 1 : 0), facts);
         if (target) facts.target = relation;
@@ -177,7 +233,8 @@ std::string_view InnerSql(std::string_view text, const Lexed& lexed, Operation o
       const size_t begin = lexed.tokens[at].end;
       return text.substr(begin, lexed.tokens[close].begin - begin);
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 

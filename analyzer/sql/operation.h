@@ -10,7 +10,8 @@ namespace pgassay::sql {
 
 Operation LexicalOperation(std::string_view text, const Lexed& lexed);
 
-// Operation, written relation, relations behind FROM, JOIN, INTO and UPDATE where these are plain names, names of cursors and savepoints.
+// Operation, written relation, relations behind FROM, JOIN, INTO and UPDATE where these are plain names, names of
+// cursors and savepoints.
 Facts LexicalFacts(std::string_view text, const Lexed& lexed);
 
 // The statement inside PREPARE … AS, DECLARE … FOR, EXPLAIN …, COPY (…): as sent; "" if there is none.

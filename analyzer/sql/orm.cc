@@ -46,7 +46,8 @@ class ShapeMarks {
       if (Kind(i + 1) == TokenKind::kDot && Kind(i) != TokenKind::kDot) Qualified(i);
       if (Word(i) == "as" && i >= 3 && Kind(i - 2) == TokenKind::kDot) Aliased(i);
       const std::string word = Word(i);
-      if (word.starts_with("anon_") && word.size() > 5 && std::isdigit(static_cast<unsigned char>(word[5])) != 0) ++anonymous;
+      if (word.starts_with("anon_") && word.size() > 5 && std::isdigit(static_cast<unsigned char>(word[5])) != 0)
+        ++anonymous;
     }
   }
 
@@ -71,8 +72,10 @@ class ShapeMarks {
     if (quoted && Kind(i + 2) == TokenKind::kOperator) ++quoted_star;
     if (!IsName(i + 2)) return;
     if (quoted && Kind(i + 2) == TokenKind::kQuotedWord) {
-      if (Kind(i + 3) == TokenKind::kDot && Kind(i + 4) == TokenKind::kQuotedWord) ++three_part;
-      else ++quoted_qualified;
+      if (Kind(i + 3) == TokenKind::kDot && Kind(i + 4) == TokenKind::kQuotedWord)
+        ++three_part;
+      else
+        ++quoted_qualified;
     } else if (!quoted) {
       ++plain_qualified;
       if (IsHibernateAlias(Name(i))) ++hibernate_alias;
@@ -85,15 +88,18 @@ class ShapeMarks {
     const auto digit = [](char c) { return c >= '0' && c <= '9'; };
     size_t letters = 0;
     while (letters < underscore && !digit(name[letters])) ++letters;
-    return letters >= 1 && letters <= 3 && letters < underscore && std::ranges::all_of(name.substr(letters, underscore - letters), digit) &&
+    return letters >= 1 && letters <= 3 && letters < underscore &&
+           std::ranges::all_of(name.substr(letters, underscore - letters), digit) &&
            std::ranges::all_of(name.substr(underscore + 1), digit);
   }
 
   void Aliased(size_t i) {
     if (!IsName(i - 1) || !IsName(i - 3) || !IsName(i + 1)) return;
     if (Name(i + 1) != Name(i - 3) + "_" + Name(i - 1)) return;
-    if (Kind(i + 1) == TokenKind::kQuotedWord && Kind(i - 3) == TokenKind::kQuotedWord) ++quoted_table_column;
-    else if (Kind(i + 1) == TokenKind::kWord) ++table_column;
+    if (Kind(i + 1) == TokenKind::kQuotedWord && Kind(i - 3) == TokenKind::kQuotedWord)
+      ++quoted_table_column;
+    else if (Kind(i + 1) == TokenKind::kWord)
+      ++table_column;
   }
 
   std::string_view sql_;

@@ -1,5 +1,5 @@
-// Who wrote this statement: an object-relational mapper recognised by the shape of its SQL, or named by a tag or application_name.
-// Conservative: kUnknown rather than a guess, because the advice printed follows from it. Pure.
+// Who wrote this statement: an object-relational mapper recognised by the shape of its SQL, or named by a tag or
+// application_name. Conservative: kUnknown rather than a guess, because the advice printed follows from it. Pure.
 #pragma once
 
 #include <cstdint>

@@ -151,12 +151,12 @@ class Shaper {
   struct Frame {
     FrameKind kind = FrameKind::kPlain;
     bool between = false;
-    bool only_values = true;       // of the current element of an array
-    bool mixed = false;            // some element was more than values
-    uint32_t depth = 0;            // of brackets inside an array's element
-    size_t element_form = 0;       // where the current element begins
+    bool only_values = true;  // of the current element of an array
+    bool mixed = false;       // some element was more than values
+    uint32_t depth = 0;       // of brackets inside an array's element
+    size_t element_form = 0;  // where the current element begins
     size_t run_form = 0, run_form_end = 0, run_sql_end = 0;
-    size_t run_count = 0;          // 0: no element yet
+    size_t run_count = 0;  // 0: no element yet
     uint32_t element_slot = 0, run_slot = 0, run_slots = 0;
     size_t element_value = 0;
     int element_literal = 0;
@@ -180,7 +180,8 @@ class Shaper {
  public:
   int ParameterNumber(const Token& token) const {
     int64_t number = 0;
-    for (size_t i = token.begin + 1; i < token.end; ++i) number = std::min<int64_t>(number * 10 + (text_[i] - '0'), 65536);
+    for (size_t i = token.begin + 1; i < token.end; ++i)
+      number = std::min<int64_t>(number * 10 + (text_[i] - '0'), 65536);
     return static_cast<int>(number);
   }
 
@@ -214,7 +215,8 @@ class Shaper {
 
   static bool Collapses(FrameKind kind) { return kind != FrameKind::kPlain; }
 
-  // The element that ends here joins the run before it if it is alike. `separator_form`: what the comma before it added.
+  // The element that ends here joins the run before it if it is alike. `separator_form`: what the comma before it
+  // added.
   void EndElement(Frame& frame) {
     const std::string_view form(form_);
     const std::string_view element = form.substr(frame.element_form);
@@ -324,7 +326,8 @@ class Shaper {
   void Take() {
     const Token& token = tokens_[at_];
     Frame& frame = frames_.back();
-    if (frame.kind == FrameKind::kValues && token.kind != TokenKind::kOpen && token.kind != TokenKind::kComma) PopFrame();
+    if (frame.kind == FrameKind::kValues && token.kind != TokenKind::kOpen && token.kind != TokenKind::kComma)
+      PopFrame();
     uint64_t word = 0;
     switch (token.kind) {
       case TokenKind::kWord:
@@ -352,11 +355,21 @@ class Shaper {
           Same();
         }
         break;
-      case TokenKind::kOpen: Open(); break;
-      case TokenKind::kClose: Close(); break;
-      case TokenKind::kOpenBracket: OpenBracket(); break;
-      case TokenKind::kCloseBracket: CloseBracket(); break;
-      case TokenKind::kComma: Comma(); break;
+      case TokenKind::kOpen:
+        Open();
+        break;
+      case TokenKind::kClose:
+        Close();
+        break;
+      case TokenKind::kOpenBracket:
+        OpenBracket();
+        break;
+      case TokenKind::kCloseBracket:
+        CloseBracket();
+        break;
+      case TokenKind::kComma:
+        Comma();
+        break;
       case TokenKind::kCast:
         operand_.cast = true;
         Same();
@@ -392,8 +405,10 @@ class Shaper {
       SavepointName();
       return;
     }
-    if (tokens_[at_].kind == TokenKind::kQuotedWord) Same();
-    else Folded();
+    if (tokens_[at_].kind == TokenKind::kQuotedWord)
+      Same();
+    else
+      Folded();
     if (word == Key("values") && KindAt(at_ + 1) == TokenKind::kOpen) Push(FrameKind::kValues);
     if (word != Key("and") && BeginsCondition(word)) between_ = false;
   }
@@ -474,8 +489,10 @@ class Shaper {
   void CloseBracket() {
     Frame& frame = frames_.back();
     if (frame.kind == FrameKind::kArray) {
-      if (frame.depth == 0) PopFrame();
-      else --frame.depth;
+      if (frame.depth == 0)
+        PopFrame();
+      else
+        --frame.depth;
     }
     Same();
   }
@@ -521,17 +538,18 @@ class Shaper {
     while (true) {
       const TokenKind kind = KindAt(end);
       const uint64_t word = WordAt(end);
-      if (kind != TokenKind::kQuotedWord && (kind != TokenKind::kWord || word == Key("null") || word == Key("true") ||
-                                             word == Key("false") || word == Key("any") || word == Key("all") ||
-                                             word == Key("some") || word == Key("case") || word == Key("array") ||
-                                             word == Key("not") || word == Key("exists") || word == Key("row"))) {
+      if (kind != TokenKind::kQuotedWord &&
+          (kind != TokenKind::kWord || word == Key("null") || word == Key("true") || word == Key("false") ||
+           word == Key("any") || word == Key("all") || word == Key("some") || word == Key("case") ||
+           word == Key("array") || word == Key("not") || word == Key("exists") || word == Key("row"))) {
         return false;
       }
       ++end;
       if (KindAt(end) != TokenKind::kDot) break;
       ++end;
     }
-    const bool ends = end >= to_ || KindAt(end) == TokenKind::kClose || EndsCondition(WordAt(end)) || EndsByLongWord(end);
+    const bool ends =
+        end >= to_ || KindAt(end) == TokenKind::kClose || EndsCondition(WordAt(end)) || EndsByLongWord(end);
     if (!ends) return false;
     const std::string value = form_.substr(operand_.form);
     form_.resize(operand_.form);
@@ -539,8 +557,10 @@ class Shaper {
     Space(tokens_[at_]);
     sql_ += '=';
     for (++at_; at_ < end; ++at_) {
-      if (tokens_[at_].kind == TokenKind::kWord) Folded();
-      else Same();
+      if (tokens_[at_].kind == TokenKind::kWord)
+        Folded();
+      else
+        Same();
     }
     at_ = end - 1;
     form_ += '=';
@@ -570,8 +590,8 @@ class Shaper {
 };
 
 struct TokenRange {
-  size_t from = 0, to = 0;          // tokens
-  size_t begin = 0, end = 0;        // bytes, comments included, the semicolon not
+  size_t from = 0, to = 0;    // tokens
+  size_t begin = 0, end = 0;  // bytes, comments included, the semicolon not
 };
 
 // Splits at top-level semicolons: not inside parentheses, nor in the body of CREATE FUNCTION … BEGIN ATOMIC … END.
@@ -604,11 +624,18 @@ class Splitter {
   bool Ends(const TokenRange& range) {
     const Token& token = lexed_.tokens[at_];
     switch (token.kind) {
-      case TokenKind::kOpen: ++depth_; return false;
-      case TokenKind::kClose: depth_ -= depth_ > 0 ? 1 : 0; return false;
-      case TokenKind::kSemicolon: return depth_ == 0 && body_ == 0;
-      case TokenKind::kWord: break;
-      default: return false;
+      case TokenKind::kOpen:
+        ++depth_;
+        return false;
+      case TokenKind::kClose:
+        depth_ -= depth_ > 0 ? 1 : 0;
+        return false;
+      case TokenKind::kSemicolon:
+        return depth_ == 0 && body_ == 0;
+      case TokenKind::kWord:
+        break;
+      default:
+        return false;
     }
     const size_t position = at_ - range.from;
     if (position == 0) creates_ = token.key == Key("create");
@@ -616,9 +643,12 @@ class Splitter {
     const std::string word = IdentifierName(text_, token);
     if (position > 0 && position <= 3 && (word == "function" || word == "procedure")) routine_ = true;
     if (!routine_) return false;
-    if (word == "atomic" && body_ == 0 && lexed_.tokens[at_ - 1].key == Key("begin")) body_ = 1;
-    else if (word == "case" && body_ > 0) ++body_;
-    else if (word == "end" && body_ > 0) --body_;
+    if (word == "atomic" && body_ == 0 && lexed_.tokens[at_ - 1].key == Key("begin"))
+      body_ = 1;
+    else if (word == "case" && body_ > 0)
+      ++body_;
+    else if (word == "end" && body_ > 0)
+      --body_;
     return false;
   }
 
@@ -636,7 +666,8 @@ ValueHash HashLiteral(const HashKey& key, std::string_view text, const Token& to
   const bool plain = token.kind == TokenKind::kString && own.size() >= 2 && own.front() == '\'' &&
                      own.substr(1, own.size() - 2).find('\'') == std::string_view::npos;
   if (plain) return HashTextValue(key, type, own.substr(1, own.size() - 2));
-  const bool digits = token.kind == TokenKind::kNumber && std::ranges::all_of(own, [](char c) { return c >= '0' && c <= '9'; });
+  const bool digits =
+      token.kind == TokenKind::kNumber && std::ranges::all_of(own, [](char c) { return c >= '0' && c <= '9'; });
   if (digits) return HashTextValue(key, type, own);
   return HashTextValue(key, type, LiteralValue(text, token));
 }
@@ -664,7 +695,8 @@ void FillSlots(const HashKey& key, std::string_view text, const Shaper& shaper, 
         size_t count = 0;
         const int64_t length = HashArrayElements(key, kTextArrayOid, false, LiteralValue(text, token), elements, count);
         if (length >= 0) {
-          for (size_t i = 0; i < count; ++i) statement.values.push_back({.parameter = 0, .hash = elements[i], .null = false});
+          for (size_t i = 0; i < count; ++i)
+            statement.values.push_back({.parameter = 0, .hash = elements[i], .null = false});
           slot.value_count += static_cast<uint32_t>(count);
           continue;
         }
@@ -689,9 +721,8 @@ void ReadTags(std::string_view text, const Lexed& lexed, const TokenRange& range
 }  // namespace
 
 bool IsPublicSetting(std::string_view name) {
-  static constexpr std::string_view kPublic[] = {"search_path",           "role",
-                                                 "session_authorization", "transaction_isolation",
-                                                 "application_name",      "statement_timeout"};
+  static constexpr std::string_view kPublic[] = {
+      "search_path", "role", "session_authorization", "transaction_isolation", "application_name", "statement_timeout"};
   return std::ranges::find(kPublic, name) != std::end(kPublic);
 }
 
@@ -720,9 +751,12 @@ bool SecretWords::Hides(std::string_view text, const Token& token) {
     }
     dotted_ = dotted_ || token.kind == TokenKind::kDot;
   } else if (verb_ == Key("alter")) {
-    if (key == Key("set")) alter_set_ = true;
-    else if (token.kind == TokenKind::kOpen || key == Key("type") || key == Key("default")) alter_set_ = false;
-    else if (alter_set_ && assigns) value_ = true;
+    if (key == Key("set"))
+      alter_set_ = true;
+    else if (token.kind == TokenKind::kOpen || key == Key("type") || key == Key("default"))
+      alter_set_ = false;
+    else if (alter_set_ && assigns)
+      value_ = true;
   }
   return false;
 }

@@ -17,7 +17,8 @@ struct ValuePosition {
   uint32_t slot = 0;
 };
 
-// The first statement of `text`, and the positions of all its values in the order of the text; nothing if there is none.
+// The first statement of `text`, and the positions of all its values in the order of the text; nothing if there is
+// none.
 std::vector<ValuePosition> ValuePositions(std::string_view text);
 
 // Secrets that are words, not literals: SET name = word, PASSWORD word. True for tokens that must be shown as a value.
@@ -34,11 +35,11 @@ class SecretWords {
   bool password_ = false;   // the token before was PASSWORD
   bool alter_set_ = false;  // ALTER ROLE … SET name
   bool public_ = false, dotted_ = false;
-  std::string name_;        // of the setting
+  std::string name_;  // of the setting
 };
 
-// Does a statement of SQL begin at token `from`? What does not is no SQL, and is shown as a message is: some begin with a verb,
-// "update or delete on table …", "COPY t, line 1".
+// Does a statement of SQL begin at token `from`? What does not is no SQL, and is shown as a message is: some begin with
+// a verb, "update or delete on table …", "COPY t, line 1".
 bool BeginsStatement(std::string_view text, const Lexed& lexed, size_t from);
 
 // SET of these is kept as sent; others may carry anything.

@@ -88,10 +88,10 @@ std::string LastString(const object& fields, std::string_view name) {
 
 // Something FROM names: a base relation, or a subquery with the columns it gives.
 struct Source {
-  std::string name;                 // as columns are qualified: alias, else the relation's name
+  std::string name;  // as columns are qualified: alias, else the relation's name
   std::string schema;
   int relation = -1;
-  std::vector<std::pair<std::string, ColumnRef>> columns;   // of a subquery: name -> base column, relation -1 if none
+  std::vector<std::pair<std::string, ColumnRef>> columns;  // of a subquery: name -> base column, relation -1 if none
 };
 
 struct NamedQuery {
@@ -101,14 +101,14 @@ struct NamedQuery {
 
 struct Scope {
   std::vector<Source> sources;
-  std::vector<NamedQuery> named;    // WITH
+  std::vector<NamedQuery> named;  // WITH
   const Scope* parent = nullptr;
   int depth = 0;
 };
 
 struct Condition {
-  bool conjunct = true;    // must hold for every row
-  bool certain = true;     // not below OR or NOT
+  bool conjunct = true;  // must hold for every row
+  bool certain = true;   // not below OR or NOT
   bool negated = false;
 };
 
@@ -201,35 +201,47 @@ class TreeReader {
     if (type == "CallStmt") return Operation::kCall;
     if (type == "RefreshMatViewStmt") return Operation::kRefresh;
     if (type == "VacuumStmt") return Operation::kVacuum;
-    for (const std::string_view prefix : {"Create", "Alter", "Drop", "Define", "Grant", "Comment", "Rename", "Cluster", "Reindex"}) {
+    for (const std::string_view prefix :
+         {"Create", "Alter", "Drop", "Define", "Grant", "Comment", "Rename", "Cluster", "Reindex"}) {
       if (type.starts_with(prefix)) return Operation::kDdl;
     }
-    return type == "IndexStmt" || type == "ViewStmt" || type == "RuleStmt" || type == "SecLabelStmt" ? Operation::kDdl
-                                                                                                     : Operation::kOther;
+    return type == "IndexStmt" || type == "ViewStmt" || type == "RuleStmt" || type == "SecLabelStmt"
+               ? Operation::kDdl
+               : Operation::kOther;
   }
 
   void Transaction(const object& fields) {
     const std::string_view kind = Text(fields, "kind");
     facts_.name = Text(fields, "savepoint_name");
-    if (kind == "TRANS_STMT_BEGIN" || kind == "TRANS_STMT_START") facts_.operation = Operation::kBegin;
-    else if (kind == "TRANS_STMT_COMMIT") facts_.operation = Operation::kCommit;
-    else if (kind == "TRANS_STMT_ROLLBACK") facts_.operation = Operation::kRollback;
-    else if (kind == "TRANS_STMT_SAVEPOINT") facts_.operation = Operation::kSavepoint;
-    else if (kind == "TRANS_STMT_RELEASE") facts_.operation = Operation::kReleaseSavepoint;
-    else if (kind == "TRANS_STMT_ROLLBACK_TO") facts_.operation = Operation::kRollbackToSavepoint;
-    else facts_.operation = Operation::kOther;
+    if (kind == "TRANS_STMT_BEGIN" || kind == "TRANS_STMT_START")
+      facts_.operation = Operation::kBegin;
+    else if (kind == "TRANS_STMT_COMMIT")
+      facts_.operation = Operation::kCommit;
+    else if (kind == "TRANS_STMT_ROLLBACK")
+      facts_.operation = Operation::kRollback;
+    else if (kind == "TRANS_STMT_SAVEPOINT")
+      facts_.operation = Operation::kSavepoint;
+    else if (kind == "TRANS_STMT_RELEASE")
+      facts_.operation = Operation::kReleaseSavepoint;
+    else if (kind == "TRANS_STMT_ROLLBACK_TO")
+      facts_.operation = Operation::kRollbackToSavepoint;
+    else
+      facts_.operation = Operation::kOther;
   }
 
   void Setting(const object& fields) {
     const std::string_view kind = Text(fields, "kind");
     facts_.operation = kind.starts_with("VAR_RESET") ? Operation::kReset : Operation::kSet;
     facts_.name = Text(fields, "name");
-    if (facts_.operation == Operation::kReset || facts_.name == "session_authorization" || !IsPublicSetting(facts_.name)) return;
+    if (facts_.operation == Operation::kReset || facts_.name == "session_authorization" ||
+        !IsPublicSetting(facts_.name))
+      return;
     for (const Node& argument : Children(fields, "args")) {
       if (argument.type != "A_Const") continue;
       if (!facts_.setting_value.empty()) facts_.setting_value += ", ";
       if (const auto text = Plain(argument.fields, "sval")) facts_.setting_value += Text(*text, "sval");
-      if (const auto number = Plain(argument.fields, "ival")) facts_.setting_value += std::to_string(Integer(*number, "ival"));
+      if (const auto number = Plain(argument.fields, "ival"))
+        facts_.setting_value += std::to_string(Integer(*number, "ival"));
     }
   }
 
@@ -276,8 +288,10 @@ class TreeReader {
     source.name = Text(alias, "aliasname");
     const auto names = Strings(alias, "colnames");
     for (size_t i = 0; i < names.size(); ++i) {
-      if (i < source.columns.size()) source.columns[i].first = names[i];
-      else source.columns.emplace_back(names[i], ColumnRef{});
+      if (i < source.columns.size())
+        source.columns[i].first = names[i];
+      else
+        source.columns.emplace_back(names[i], ColumnRef{});
     }
   }
 
@@ -333,9 +347,12 @@ class TreeReader {
       return inside(Child(node.fields, "rexpr"), name);
     }
     std::string name;
-    if (node.type == "FuncCall") name = LastString(node.fields, "funcname");
-    else if (node.type == "CoalesceExpr") name = "coalesce";
-    else return std::nullopt;
+    if (node.type == "FuncCall")
+      name = LastString(node.fields, "funcname");
+    else if (node.type == "CoalesceExpr")
+      name = "coalesce";
+    else
+      return std::nullopt;
     for (const Node& argument : Children(node.fields, "args")) {
       if (auto found = inside(argument, name)) return found;
     }
@@ -345,7 +362,8 @@ class TreeReader {
   // ---- slots ----
 
   int SlotAt(int64_t location) const {
-    const auto after = std::ranges::upper_bound(values_, location, {}, [](const ValuePosition& value) { return int64_t{value.begin}; });
+    const auto after = std::ranges::upper_bound(values_, location, {},
+                                                [](const ValuePosition& value) { return int64_t{value.begin}; });
     if (after == values_.begin()) return -1;
     const ValuePosition& value = *std::prev(after);
     return location < value.end ? static_cast<int>(value.slot) : -1;
@@ -398,7 +416,8 @@ class TreeReader {
   void NullTest(const object& fields, const Scope& scope, Condition condition) {
     const Node argument = Child(fields, "arg");
     const bool null = (Text(fields, "nulltesttype") == "IS_NULL") != condition.negated;
-    Add(argument, scope, condition, null ? Comparator::kIsNull : Comparator::kIsNotNull, null ? "IS NULL" : "IS NOT NULL", -1, -1);
+    Add(argument, scope, condition, null ? Comparator::kIsNull : Comparator::kIsNotNull,
+        null ? "IS NULL" : "IS NOT NULL", -1, -1);
     Expression(argument, scope);
   }
 
@@ -436,12 +455,18 @@ class TreeReader {
 
   static Comparator Negated(Comparator comparator) {
     switch (comparator) {
-      case Comparator::kEqual: return Comparator::kNotEqual;
-      case Comparator::kNotEqual: return Comparator::kEqual;
-      case Comparator::kInList: return Comparator::kNotInList;
-      case Comparator::kNotInList: return Comparator::kInList;
-      case Comparator::kRange: return Comparator::kRange;
-      default: return Comparator::kOther;
+      case Comparator::kEqual:
+        return Comparator::kNotEqual;
+      case Comparator::kNotEqual:
+        return Comparator::kEqual;
+      case Comparator::kInList:
+        return Comparator::kNotInList;
+      case Comparator::kNotInList:
+        return Comparator::kInList;
+      case Comparator::kRange:
+        return Comparator::kRange;
+      default:
+        return Comparator::kOther;
     }
   }
 
@@ -483,8 +508,10 @@ class TreeReader {
     const auto right_column = ColumnIn(right, scope);
     if (left_column && right_column) {
       const bool bare = left.type == "ColumnRef" && right.type == "ColumnRef";
-      if (bare && comparator == Comparator::kEqual && condition.certain) AddJoin(left_column->column, right_column->column);
-      else Add(left, scope, condition, comparator, name, -1, -1);
+      if (bare && comparator == Comparator::kEqual && condition.certain)
+        AddJoin(left_column->column, right_column->column);
+      else
+        Add(left, scope, condition, comparator, name, -1, -1);
       return;
     }
     if (left_column) {
@@ -505,8 +532,10 @@ class TreeReader {
   void Tuple(const Node& left, const Node& right, const Scope& scope, Condition condition, Comparator comparator) {
     const auto columns = Children(left.fields, "args");
     std::vector<Node> rows;
-    if (right.type == "RowExpr") rows.push_back(right);
-    else if (right.type == "List") rows = Children(right.fields, "items");
+    if (right.type == "RowExpr")
+      rows.push_back(right);
+    else if (right.type == "List")
+      rows = Children(right.fields, "items");
     const bool rows_only = std::ranges::all_of(rows, [&](const Node& row) {
       return row.type == "RowExpr" && Children(row.fields, "args").size() == columns.size();
     });
@@ -517,7 +546,8 @@ class TreeReader {
       members.reserve(rows.size());
       for (const Node& row : rows) members.push_back(Children(row.fields, "args")[i]);
       const int slot = CommonSlot(members);
-      if (slot < 0 && rows.size() == 1 && columns[i].type == "ColumnRef" && members[0].type == "ColumnRef" && condition.certain) {
+      if (slot < 0 && rows.size() == 1 && columns[i].type == "ColumnRef" && members[0].type == "ColumnRef" &&
+          condition.certain) {
         AddJoin(Resolve(columns[i].fields, scope), Resolve(members[0].fields, scope));
       } else {
         Add(columns[i], scope, condition, comparator, "=", slot, tuple);
@@ -550,21 +580,29 @@ class TreeReader {
     if (value.get(outer) != simdjson::SUCCESS) return;
     const Node node = AsNode(value);
     const bool named = node && outer.size() == 1 && node.type.front() >= 'A' && node.type.front() <= 'Z';
-    if (named) Expression(node, scope);
-    else Descend(outer, scope);
+    if (named)
+      Expression(node, scope);
+    else
+      Descend(outer, scope);
   }
 
   void Function(const object& fields) {
     const std::string name = LastString(fields, "funcname");
-    if (IsVolatileBuiltin(name)) facts_.volatile_functions = true;
-    else if (!IsKnownBuiltin(name)) facts_.unknown_functions = true;
-    if (IsCatalogFunction(name)) ++catalog_functions_;
-    else ++other_functions_;
+    if (IsVolatileBuiltin(name))
+      facts_.volatile_functions = true;
+    else if (!IsKnownBuiltin(name))
+      facts_.unknown_functions = true;
+    if (IsCatalogFunction(name))
+      ++catalog_functions_;
+    else
+      ++other_functions_;
   }
 
   void ClockOrSession(std::string_view op) {
-    if (op.contains("USER") || op.contains("ROLE") || op.contains("CATALOG") || op.contains("SCHEMA")) ++catalog_functions_;
-    else facts_.volatile_functions = true;
+    if (op.contains("USER") || op.contains("ROLE") || op.contains("CATALOG") || op.contains("SCHEMA"))
+      ++catalog_functions_;
+    else
+      facts_.volatile_functions = true;
   }
 
   void SubLink(const object& fields, const Scope& scope) {
@@ -642,8 +680,10 @@ class TreeReader {
       if (const Node query = Child(node.fields, "ctequery")) columns = Subquery(query, scope);
       const auto names = Strings(node.fields, "aliascolnames");
       for (size_t i = 0; i < names.size() && i < columns.size(); ++i) columns[i].first = names[i];
-      if (recursive) scope.named.back().columns = std::move(columns);
-      else scope.named.push_back({.name = name, .columns = std::move(columns)});
+      if (recursive)
+        scope.named.back().columns = std::move(columns);
+      else
+        scope.named.push_back({.name = name, .columns = std::move(columns)});
     }
   }
 
@@ -709,7 +749,8 @@ class TreeReader {
     if (outermost) {
       facts_.aggregate_only = false;
       for (Output& output : facts_.outputs) {
-        if (output.kind == Output::Kind::kColumn) output = {.kind = Output::Kind::kExpression, .column = {}, .name = output.name};
+        if (output.kind == Output::Kind::kColumn)
+          output = {.kind = Output::Kind::kExpression, .column = {}, .name = output.name};
       }
       OrderAndLimit(fields, scope, facts_.outputs);
     }
@@ -733,7 +774,8 @@ class TreeReader {
         value = arguments.empty() ? Node{} : arguments.front();
       }
     }
-    if (value.type == "SubLink") return Text(value.fields, "subLinkType") == "EXISTS_SUBLINK" && facts_.outputs.size() == 1;
+    if (value.type == "SubLink")
+      return Text(value.fields, "subLinkType") == "EXISTS_SUBLINK" && facts_.outputs.size() == 1;
     return IsAggregateCall(value);
   }
 
@@ -760,7 +802,8 @@ class TreeReader {
       output.column = Resolve(fields, scope);
       if (output.name.empty()) output.name = output.column.column;
       const auto names = Strings(fields, "fields");
-      if (!names.empty() && Text(fields, "name").empty() && output.name == output.column.column) output.name = names.back();
+      if (!names.empty() && Text(fields, "name").empty() && output.name == output.column.column)
+        output.name = names.back();
       return;
     }
     output.kind = Output::Kind::kStar;
@@ -776,7 +819,8 @@ class TreeReader {
   }
 
   // GROUP BY and ORDER BY may name an output by its position or alias.
-  std::optional<ColumnRef> SortColumn(const Node& node, const Scope& scope, const std::vector<Output>& outputs, bool alias_first) const {
+  std::optional<ColumnRef> SortColumn(const Node& node, const Scope& scope, const std::vector<Output>& outputs,
+                                      bool alias_first) const {
     if (node.type == "A_Const") {
       const auto number = Plain(node.fields, "ival");
       const int64_t position = number ? Integer(*number, "ival") : 0;
@@ -788,15 +832,18 @@ class TreeReader {
     const auto names = Strings(node.fields, "fields");
     if (alias_first && names.size() == 1) {
       const auto found = std::ranges::find(outputs, names[0], &Output::name);
-      if (found != outputs.end()) return found->kind == Output::Kind::kColumn ? std::optional(found->column) : std::nullopt;
+      if (found != outputs.end())
+        return found->kind == Output::Kind::kColumn ? std::optional(found->column) : std::nullopt;
     }
     return Resolve(node.fields, scope);
   }
 
   void GroupBy(const object& fields, const Scope& scope, const std::vector<Output>& outputs) {
     for (const Node& node : Children(fields, "groupClause")) {
-      if (const auto column = SortColumn(node, scope, outputs, false)) facts_.group_by.push_back(*column);
-      else facts_.group_by.push_back({});
+      if (const auto column = SortColumn(node, scope, outputs, false))
+        facts_.group_by.push_back(*column);
+      else
+        facts_.group_by.push_back({});
     }
   }
 
@@ -807,8 +854,10 @@ class TreeReader {
       key.descending = Text(node.fields, "sortby_dir") == "SORTBY_DESC";
       const std::string_view nulls = Text(node.fields, "sortby_nulls");
       key.nulls_first = nulls == "SORTBY_NULLS_FIRST" || (key.descending && nulls != "SORTBY_NULLS_LAST");
-      if (const auto column = SortColumn(key_node, scope, outputs, true)) key.column = *column;
-      else key.expression = true;
+      if (const auto column = SortColumn(key_node, scope, outputs, true))
+        key.column = *column;
+      else
+        key.expression = true;
       facts_.order_by.push_back(std::move(key));
       Expression(key_node, scope);
     }
@@ -867,7 +916,8 @@ class TreeReader {
       const auto position = static_cast<size_t>(Integer(value.fields, "colno", 1));
       value = source.type == "RowExpr" && position >= 1 && position <= members.size() ? members[position - 1] : Node{};
     }
-    Assignment assignment{.column = {relation, std::string(column)}, .slot = value ? SlotOf(value) : -1, .expression = false};
+    Assignment assignment{
+        .column = {relation, std::string(column)}, .slot = value ? SlotOf(value) : -1, .expression = false};
     assignment.expression = assignment.slot < 0 && value.type != "SetToDefault";
     return assignment;
   }
@@ -887,8 +937,10 @@ class TreeReader {
       facts_.on_conflict = Has(fields, "onConflictClause");
       InsertedColumns(target.value_or(-1), columns, rows);
     }
-    if (!rows.empty()) Values(select.fields, scope);
-    else if (select) InsertSelect(select.fields, scope);
+    if (!rows.empty())
+      Values(select.fields, scope);
+    else if (select)
+      InsertSelect(select.fields, scope);
     if (const auto conflict = Plain(fields, "onConflictClause")) {
       for (const Node& assigned : Children(*conflict, "targetList")) Expression(assigned, scope);
       Scope with_excluded = scope;
@@ -912,7 +964,8 @@ class TreeReader {
       for (const auto& row : rows) {
         if (i < row.size()) members.push_back(row[i]);
       }
-      Assignment assignment = AssignmentOf(relation, Text(columns[i].fields, "name"), members.empty() ? Node{} : members.front());
+      Assignment assignment =
+          AssignmentOf(relation, Text(columns[i].fields, "name"), members.empty() ? Node{} : members.front());
       if (members.size() > 1 && CommonSlot(members) < 0) {
         assignment.slot = -1;
         assignment.expression = true;
@@ -956,7 +1009,8 @@ class TreeReader {
     Where(fields, "joinCondition", scope, {.conjunct = false, .certain = true, .negated = false});
     for (const Node& clause : Children(fields, "mergeWhenClauses")) {
       Where(clause.fields, "condition", scope, {.conjunct = false, .certain = false, .negated = false});
-      if (Text(clause.fields, "commandType") == "CMD_UPDATE") SetList(clause.fields, target.value_or(-1), scope, outermost);
+      if (Text(clause.fields, "commandType") == "CMD_UPDATE")
+        SetList(clause.fields, target.value_or(-1), scope, outermost);
       for (const Node& value : Children(clause.fields, "values")) Expression(value, scope);
     }
   }

@@ -21,9 +21,10 @@ uint64_t Shape(const std::string& sql) { return One(sql).shape_hash; }
 
 TEST(Scan, GivesOneShapeForOtherValuesCommentsAndLetters) {
   const std::vector<std::vector<std::string>> groups = {
-      {"SELECT a FROM t WHERE id = 1", "select A from T where ID = $1", "SELECT a /* x */ FROM t\nWHERE id = 'abc' -- y",
-       "SELECT a FROM t WHERE id = E'a\\'b'", "SELECT a FROM t WHERE id = $x$ ' $x$", "SELECT a FROM t WHERE id = -5",
-       "SELECT a FROM t WHERE id = 0x1F", "SELECT a FROM t WHERE id = 1_000", "SELECT a FROM t WHERE id = U&'d\\0061' UESCAPE '!'",
+      {"SELECT a FROM t WHERE id = 1", "select A from T where ID = $1",
+       "SELECT a /* x */ FROM t\nWHERE id = 'abc' -- y", "SELECT a FROM t WHERE id = E'a\\'b'",
+       "SELECT a FROM t WHERE id = $x$ ' $x$", "SELECT a FROM t WHERE id = -5", "SELECT a FROM t WHERE id = 0x1F",
+       "SELECT a FROM t WHERE id = 1_000", "SELECT a FROM t WHERE id = U&'d\\0061' UESCAPE '!'",
        "SELECT a FROM t WHERE id = 'a'\n  'b'", "SELECT a FROM t WHERE 1 = id", "SELECT a FROM t WHERE id = NULL",
        "SELECT a FROM t WHERE id=-1"},
       {"SELECT a FROM t WHERE id IN (1)", "SELECT a FROM t WHERE id IN ($1)"},
@@ -37,11 +38,14 @@ TEST(Scan, GivesOneShapeForOtherValuesCommentsAndLetters) {
       {"SELECT a FROM t WHERE (x, y) IN ((1, 2), (3, 4))", "SELECT a FROM t WHERE (x, y) IN ((1, 2), (3, 4), (5, 6))"},
       {"SELECT a FROM t WHERE $1 = t.user_id AND b = 2", "SELECT a FROM t WHERE t.user_id = 4 AND 2 = b"},
       {"SELECT a FROM t WHERE $1::INTEGER = t.user_id", "SELECT a FROM t WHERE t.user_id = $1::INTEGER"},
-      {"SELECT a FROM t WHERE x BETWEEN 1 AND 2 = y"}, {"SELECT a FROM t WHERE x BETWEEN 1 AND y = 2"},
-      {"SELECT a FROM log_20240101"}, {"SELECT a FROM log_20240102"},
+      {"SELECT a FROM t WHERE x BETWEEN 1 AND 2 = y"},
+      {"SELECT a FROM t WHERE x BETWEEN 1 AND y = 2"},
+      {"SELECT a FROM log_20240101"},
+      {"SELECT a FROM log_20240102"},
       {"SAVEPOINT sa_1", "SAVEPOINT sa_27"},
       {"SET app.token = 'a'", "SET app.token = b"},
-      {"SET search_path = 'a'"}, {"SET search_path = 'b'"},
+      {"SET search_path = 'a'"},
+      {"SET search_path = 'b'"},
   };
   std::vector<uint64_t> seen;
   for (const auto& group : groups) {
@@ -81,7 +85,9 @@ TEST(Scan, SplitsWhereTheServerDoes) {
   EXPECT_EQ(count(" ; ;/* x */; -- y"), 0U);
   EXPECT_EQ(count("SELECT 1; SELECT ';'; SELECT $$;$$;"), 3U);
   EXPECT_EQ(count("CREATE RULE r AS ON UPDATE TO t DO (SELECT 1; SELECT 2); SELECT 3"), 2U);
-  EXPECT_EQ(count("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END; SELECT 3"), 2U);
+  EXPECT_EQ(
+      count("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END; SELECT 3"),
+      2U);
   EXPECT_EQ(count("BEGIN; COMMIT"), 2U);
   const std::string text = "SELECT 1 ; /*a*/ SELECT 2; -- b";
   const auto statements = Scan(kKey, text);
@@ -94,7 +100,8 @@ TEST(Scan, ReadsTagsOutsideTheShape) {
   const Statement leading = One("/*controller:users,action:show*/ SELECT 1");
   ASSERT_EQ(leading.tags.size(), 2U);
   EXPECT_EQ(leading.tags[1].value, "show");
-  const Statement trailing = One("SELECT 1 /*route='%2Fa%2Fb',traceparent='00-5bd66ef5095369c7b0d1f8f4bd33716a-c532cb4098ac3dd2-01'*/;");
+  const Statement trailing =
+      One("SELECT 1 /*route='%2Fa%2Fb',traceparent='00-5bd66ef5095369c7b0d1f8f4bd33716a-c532cb4098ac3dd2-01'*/;");
   ASSERT_EQ(trailing.tags.size(), 2U);
   EXPECT_EQ(trailing.tags[0].value, "/a/b");
   EXPECT_EQ(leading.shape_hash, trailing.shape_hash);
@@ -103,35 +110,112 @@ TEST(Scan, ReadsTagsOutsideTheShape) {
 }
 
 // Every place a value can stand in. @ is the marker in its quotes, # the bare marker.
-const std::vector<std::string> kPlaces = {
-    "SELECT @", "SELECT * FROM t WHERE a = @", "SELECT * FROM t WHERE @ = a", "SELECT * FROM t WHERE a IN (@, @)",
-    "SELECT * FROM t WHERE a = ANY(ARRAY[@])", "SELECT * FROM t WHERE a LIKE @ ESCAPE '\\'", "SELECT @::text", "SELECT CAST(@ AS text)",
-    "SELECT date @", "SELECT interval @ year", "SELECT f(@, x => @)", "SELECT a -> @ ->> @ FROM t", "SELECT a FROM t LIMIT @",
-    "SELECT a FROM t OFFSET @", "SELECT CASE WHEN a = @ THEN @ ELSE @ END FROM t", "SELECT a FROM t GROUP BY @ HAVING b > @",
-    "SELECT a FROM t ORDER BY a = @", "SELECT * FROM (VALUES (@, @), (@, @)) v(a, b)", "WITH c AS (SELECT @) SELECT * FROM c",
-    "SELECT * FROM t JOIN u ON t.a = @", "SELECT * FROM t WHERE EXISTS (SELECT 1 FROM u WHERE b = @)", "SELECT a || @ FROM t",
-    "SELECT a[@] FROM t", "SELECT ROW(@, @)", "SELECT * FROM t WHERE (a, b) = (@, @)", "SELECT * FROM t WHERE a BETWEEN @ AND @",
-    "SELECT * FROM t WHERE a IS DISTINCT FROM @", "SELECT * FROM f(@) WITH ORDINALITY", "SELECT * FROM t TABLESAMPLE system(@)",
-    "INSERT INTO t VALUES (@)", "INSERT INTO t (a) VALUES (@), (@)", "INSERT INTO t SELECT @", "INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET a = @",
-    "UPDATE t SET a = @", "UPDATE t SET (a, b) = (@, @)", "DELETE FROM t WHERE a = @", "MERGE INTO t USING s ON t.a = s.a WHEN MATCHED THEN UPDATE SET b = @",
-    "EXECUTE p(@)", "CALL p(@)", "PREPARE p AS SELECT @", "DECLARE c CURSOR FOR SELECT @", "EXPLAIN SELECT @", "COPY t FROM PROGRAM @",
-    "COPY t TO @", "COPY (SELECT @) TO STDOUT", "COPY t FROM STDIN WITH (NULL @)", "CREATE ROLE r PASSWORD @", "ALTER ROLE r WITH ENCRYPTED PASSWORD @",
-    "CREATE USER u PASSWORD @ VALID UNTIL @", "ALTER USER u SET x = @", "CREATE USER MAPPING FOR u SERVER s OPTIONS (user @, password @)",
-    "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host @)", "CREATE SUBSCRIPTION s CONNECTION @ PUBLICATION p", "ALTER SUBSCRIPTION s CONNECTION @",
-    "SET app.secret = @", "SET app.secret TO @", "SET LOCAL app.secret = @", "SET TIME ZONE @", "SELECT set_config('app.x', @, false)",
-    "CREATE TABLE t (a text DEFAULT @)", "ALTER TABLE t ALTER a SET DEFAULT @", "CREATE TABLE t (a text CHECK (a <> @))", "CREATE INDEX i ON t (a) WHERE b = @",
-    "CREATE VIEW v AS SELECT @", "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS @", "DO @", "COMMENT ON TABLE t IS @", "NOTIFY c, @",
-    "CREATE TYPE e AS ENUM (@)", "CREATE POLICY p ON t USING (a = @)", "CREATE FUNCTION f() RETURNS text BEGIN ATOMIC SELECT @; END",
-    "CREATE TABLE p PARTITION OF t FOR VALUES IN (@)", "PREPARE TRANSACTION @", "SECURITY LABEL ON TABLE t IS @", "SELECT 1 /* @ */", "SELECT 1 -- @",
-    "LOAD @", "CREATE DATABASE d LOCALE @", "SELECT * FROM JSON_TABLE(x, @ COLUMNS (a int PATH @))", "SELECT * FROM t WHERE a = @ FOR UPDATE",
-    "SET app.secret = #", "SET app.secret TO a, #", "ALTER ROLE r SET app.secret = #", "ALTER ROLE r PASSWORD #",
-    "SELECT 'O'Reilly #'", "SELECT 'it\\'s # '", "SELECT * FROM t WHERE a = 'x' AND b = 'unended #", "SELECT $x$ #", "SELECT /* #", "SELECT \"#",
-    "SELECT 12#", "# is no statement", "Key (email)=(#) already exists.", "invalid input syntax for type uuid: \"#\"",
-    "Failing row contains (1, #, null).", "COPY t, line 1, column a: \"#\"", "parameters: $1 = '#', $2 = NULL", "COPY t FROM stdin;\n1\t#\n\\.\n",
-    "SELECT \xE2\x80\x9C#\xE2\x80\x9D", "SELECT \xE2\x80\x98#\xE2\x80\x99, 'x'", "SELECT \x01#", "SELECT 1 \x7f #"};
+const std::vector<std::string> kPlaces = {"SELECT @",
+                                          "SELECT * FROM t WHERE a = @",
+                                          "SELECT * FROM t WHERE @ = a",
+                                          "SELECT * FROM t WHERE a IN (@, @)",
+                                          "SELECT * FROM t WHERE a = ANY(ARRAY[@])",
+                                          "SELECT * FROM t WHERE a LIKE @ ESCAPE '\\'",
+                                          "SELECT @::text",
+                                          "SELECT CAST(@ AS text)",
+                                          "SELECT date @",
+                                          "SELECT interval @ year",
+                                          "SELECT f(@, x => @)",
+                                          "SELECT a -> @ ->> @ FROM t",
+                                          "SELECT a FROM t LIMIT @",
+                                          "SELECT a FROM t OFFSET @",
+                                          "SELECT CASE WHEN a = @ THEN @ ELSE @ END FROM t",
+                                          "SELECT a FROM t GROUP BY @ HAVING b > @",
+                                          "SELECT a FROM t ORDER BY a = @",
+                                          "SELECT * FROM (VALUES (@, @), (@, @)) v(a, b)",
+                                          "WITH c AS (SELECT @) SELECT * FROM c",
+                                          "SELECT * FROM t JOIN u ON t.a = @",
+                                          "SELECT * FROM t WHERE EXISTS (SELECT 1 FROM u WHERE b = @)",
+                                          "SELECT a || @ FROM t",
+                                          "SELECT a[@] FROM t",
+                                          "SELECT ROW(@, @)",
+                                          "SELECT * FROM t WHERE (a, b) = (@, @)",
+                                          "SELECT * FROM t WHERE a BETWEEN @ AND @",
+                                          "SELECT * FROM t WHERE a IS DISTINCT FROM @",
+                                          "SELECT * FROM f(@) WITH ORDINALITY",
+                                          "SELECT * FROM t TABLESAMPLE system(@)",
+                                          "INSERT INTO t VALUES (@)",
+                                          "INSERT INTO t (a) VALUES (@), (@)",
+                                          "INSERT INTO t SELECT @",
+                                          "INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET a = @",
+                                          "UPDATE t SET a = @",
+                                          "UPDATE t SET (a, b) = (@, @)",
+                                          "DELETE FROM t WHERE a = @",
+                                          "MERGE INTO t USING s ON t.a = s.a WHEN MATCHED THEN UPDATE SET b = @",
+                                          "EXECUTE p(@)",
+                                          "CALL p(@)",
+                                          "PREPARE p AS SELECT @",
+                                          "DECLARE c CURSOR FOR SELECT @",
+                                          "EXPLAIN SELECT @",
+                                          "COPY t FROM PROGRAM @",
+                                          "COPY t TO @",
+                                          "COPY (SELECT @) TO STDOUT",
+                                          "COPY t FROM STDIN WITH (NULL @)",
+                                          "CREATE ROLE r PASSWORD @",
+                                          "ALTER ROLE r WITH ENCRYPTED PASSWORD @",
+                                          "CREATE USER u PASSWORD @ VALID UNTIL @",
+                                          "ALTER USER u SET x = @",
+                                          "CREATE USER MAPPING FOR u SERVER s OPTIONS (user @, password @)",
+                                          "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host @)",
+                                          "CREATE SUBSCRIPTION s CONNECTION @ PUBLICATION p",
+                                          "ALTER SUBSCRIPTION s CONNECTION @",
+                                          "SET app.secret = @",
+                                          "SET app.secret TO @",
+                                          "SET LOCAL app.secret = @",
+                                          "SET TIME ZONE @",
+                                          "SELECT set_config('app.x', @, false)",
+                                          "CREATE TABLE t (a text DEFAULT @)",
+                                          "ALTER TABLE t ALTER a SET DEFAULT @",
+                                          "CREATE TABLE t (a text CHECK (a <> @))",
+                                          "CREATE INDEX i ON t (a) WHERE b = @",
+                                          "CREATE VIEW v AS SELECT @",
+                                          "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS @",
+                                          "DO @",
+                                          "COMMENT ON TABLE t IS @",
+                                          "NOTIFY c, @",
+                                          "CREATE TYPE e AS ENUM (@)",
+                                          "CREATE POLICY p ON t USING (a = @)",
+                                          "CREATE FUNCTION f() RETURNS text BEGIN ATOMIC SELECT @; END",
+                                          "CREATE TABLE p PARTITION OF t FOR VALUES IN (@)",
+                                          "PREPARE TRANSACTION @",
+                                          "SECURITY LABEL ON TABLE t IS @",
+                                          "SELECT 1 /* @ */",
+                                          "SELECT 1 -- @",
+                                          "LOAD @",
+                                          "CREATE DATABASE d LOCALE @",
+                                          "SELECT * FROM JSON_TABLE(x, @ COLUMNS (a int PATH @))",
+                                          "SELECT * FROM t WHERE a = @ FOR UPDATE",
+                                          "SET app.secret = #",
+                                          "SET app.secret TO a, #",
+                                          "ALTER ROLE r SET app.secret = #",
+                                          "ALTER ROLE r PASSWORD #",
+                                          "SELECT 'O'Reilly #'",
+                                          "SELECT 'it\\'s # '",
+                                          "SELECT * FROM t WHERE a = 'x' AND b = 'unended #",
+                                          "SELECT $x$ #",
+                                          "SELECT /* #",
+                                          "SELECT \"#",
+                                          "SELECT 12#",
+                                          "# is no statement",
+                                          "Key (email)=(#) already exists.",
+                                          "invalid input syntax for type uuid: \"#\"",
+                                          "Failing row contains (1, #, null).",
+                                          "COPY t, line 1, column a: \"#\"",
+                                          "parameters: $1 = '#', $2 = NULL",
+                                          "COPY t FROM stdin;\n1\t#\n\\.\n",
+                                          "SELECT \xE2\x80\x9C#\xE2\x80\x9D",
+                                          "SELECT \xE2\x80\x98#\xE2\x80\x99, 'x'",
+                                          "SELECT \x01#",
+                                          "SELECT 1 \x7f #"};
 
 std::string Replace(std::string text, const std::string& what, const std::string& with) {
-  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) text.replace(at, what.size(), with);
+  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size())
+    text.replace(at, what.size(), with);
   return text;
 }
 
@@ -140,12 +224,14 @@ TEST(Redaction, KeepsNoValueWhereverItStands) {
   Analyzer analyzer;
   const std::string marker = "zqcanaryzq";
   for (const std::string& place : kPlaces) {
-    for (const std::string form : {"'#'", "E'#'", "N'#'", "U&'#'", "$$#$$", "$t$#$t$", "'a'\n'#'", "'x''#'", "B'#'", "X'#'"}) {
+    for (const std::string form :
+         {"'#'", "E'#'", "N'#'", "U&'#'", "$$#$$", "$t$#$t$", "'a'\n'#'", "'x''#'", "B'#'", "X'#'"}) {
       const std::string sql = Replace(Replace(place, "@", form), "#", marker);
       EXPECT_EQ(Redact(sql).find(marker), std::string::npos) << sql << "\n-> " << Redact(sql);
       for (const Statement& statement : Scan(kKey, sql)) {
         EXPECT_EQ(statement.sql.find(marker), std::string::npos) << sql << "\n-> " << statement.sql;
-        const Facts facts = analyzer.Analyze(std::string_view(sql).substr(statement.offset, statement.length), statement);
+        const Facts facts =
+            analyzer.Analyze(std::string_view(sql).substr(statement.offset, statement.length), statement);
         EXPECT_EQ(FactsToJson(facts).find(marker), std::string::npos) << sql;
       }
       if (place.find('@') == std::string::npos) break;
@@ -162,9 +248,10 @@ TEST(Redaction, KeepsWhatAMessageNames) {
 
 TEST(Scan, TakesAnythingInLinearTime) {
   Analyzer analyzer;
-  for (const std::string& piece : {std::string("("), std::string("["), std::string("IN ("), std::string("VALUES ("), std::string("/*"),
-                                   std::string("'a' "), std::string("1+"), std::string("CASE "), std::string("a."), std::string("$1,"),
-                                   std::string("not "), std::string("ARRAY["), std::string("-"), std::string("select ")}) {
+  for (const std::string& piece :
+       {std::string("("), std::string("["), std::string("IN ("), std::string("VALUES ("), std::string("/*"),
+        std::string("'a' "), std::string("1+"), std::string("CASE "), std::string("a."), std::string("$1,"),
+        std::string("not "), std::string("ARRAY["), std::string("-"), std::string("select ")}) {
     std::string text = "SELECT ";
     while (text.size() < 1'000'000) text += piece;
     SCOPED_TRACE(piece);
@@ -196,11 +283,16 @@ class Sentences {
   std::string Make(unsigned skeleton) {
     skeleton_.seed(skeleton);
     switch (Choose(5)) {
-      case 0: return "INSERT INTO t (a, b) VALUES " + Groups();
-      case 1: return "UPDATE t SET a = " + Value() + " WHERE " + Conditions();
-      case 2: return "DELETE FROM t WHERE " + Conditions();
-      case 3: return "SELECT a, " + Value() + " FROM t JOIN u ON t.a = u.b AND " + Condition() + " WHERE " + Conditions();
-      default: return "SELECT a FROM t WHERE " + Conditions() + " ORDER BY a LIMIT " + Value();
+      case 0:
+        return "INSERT INTO t (a, b) VALUES " + Groups();
+      case 1:
+        return "UPDATE t SET a = " + Value() + " WHERE " + Conditions();
+      case 2:
+        return "DELETE FROM t WHERE " + Conditions();
+      case 3:
+        return "SELECT a, " + Value() + " FROM t JOIN u ON t.a = u.b AND " + Condition() + " WHERE " + Conditions();
+      default:
+        return "SELECT a FROM t WHERE " + Conditions() + " ORDER BY a LIMIT " + Value();
     }
   }
 
@@ -208,8 +300,23 @@ class Sentences {
   unsigned Choose(unsigned n) { return static_cast<unsigned>(skeleton_() % n); }  // part of the skeleton
   unsigned Vary(unsigned n) { return static_cast<unsigned>(random_() % n); }      // not
   std::string Value() {
-    static const std::vector<std::string> forms = {"1", "-7", "1.5e3", ".5", "'x'", "'it''s ; -- /*'", "E'\\'q'", "U&'\\0061'", "B'01'", "X'1F'",
-                                                   "$$ ' $$", "$q$ $$ $q$", "$1", "$12", "'a'\n 'b'", "'?'", "U&'d!0061' UESCAPE '!'"};
+    static const std::vector<std::string> forms = {"1",
+                                                   "-7",
+                                                   "1.5e3",
+                                                   ".5",
+                                                   "'x'",
+                                                   "'it''s ; -- /*'",
+                                                   "E'\\'q'",
+                                                   "U&'\\0061'",
+                                                   "B'01'",
+                                                   "X'1F'",
+                                                   "$$ ' $$",
+                                                   "$q$ $$ $q$",
+                                                   "$1",
+                                                   "$12",
+                                                   "'a'\n 'b'",
+                                                   "'?'",
+                                                   "U&'d!0061' UESCAPE '!'"};
     return forms[Vary(static_cast<unsigned>(forms.size()))];
   }
   std::string List() {
@@ -227,19 +334,28 @@ class Sentences {
   }
   std::string Condition() {
     switch (Choose(8)) {
-      case 0: return "t.a = " + Value();
-      case 1: return "t.a IN (" + List() + ")";
-      case 2: return "t.a = ANY(ARRAY[" + List() + "])";
-      case 3: return "(t.a, t.b) IN (" + Groups() + ")";
-      case 4: return "t.a BETWEEN " + Value() + " AND " + Value();
-      case 5: return "t.a - " + Value() + " > " + Value();
-      case 6: return "lower(t.\"B\") LIKE " + Value();
-      default: return "t.a IS NULL";
+      case 0:
+        return "t.a = " + Value();
+      case 1:
+        return "t.a IN (" + List() + ")";
+      case 2:
+        return "t.a = ANY(ARRAY[" + List() + "])";
+      case 3:
+        return "(t.a, t.b) IN (" + Groups() + ")";
+      case 4:
+        return "t.a BETWEEN " + Value() + " AND " + Value();
+      case 5:
+        return "t.a - " + Value() + " > " + Value();
+      case 6:
+        return "lower(t.\"B\") LIKE " + Value();
+      default:
+        return "t.a IS NULL";
     }
   }
   std::string Conditions() {
     std::string text = Condition();
-    for (unsigned i = Choose(3); i > 0; --i) text += (Choose(2) != 0 ? " AND " : " OR ") + Condition() + (Vary(2) != 0 ? " /* c */" : "\n");
+    for (unsigned i = Choose(3); i > 0; --i)
+      text += (Choose(2) != 0 ? " AND " : " OR ") + Condition() + (Vary(2) != 0 ? " /* c */" : "\n");
     return text;
   }
 
