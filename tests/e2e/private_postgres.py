@@ -71,8 +71,10 @@ class PrivatePostgres:
     user = "shop"
     dbname = "shop"
 
-    def __init__(self) -> None:
+    def __init__(self, server: Path | None = None) -> None:
+        """`server` has initdb and postgres of another version; clients are those of server_programs() all the same."""
         self.programs = server_programs()
+        self.server = server or self.programs
         self.port = 0
         self.folder = Path()
         self._server: subprocess.Popen[bytes] | None = None
@@ -128,7 +130,7 @@ class PrivatePostgres:
         return subprocess.run(command, env=self.env(dbname), check=True, capture_output=True, text=True).stdout
 
     def _initdb(self, owner: pwd.struct_passwd | None) -> None:
-        command = [self.programs / "initdb", "-D", self.folder / "data", "-U", self.user, "-A", "trust"]
+        command = [self.server / "initdb", "-D", self.folder / "data", "-U", self.user, "-A", "trust"]
         command += ["-E", "UTF8", "--locale=C", "--no-sync"]
         done = subprocess.run(command, capture_output=True, text=True, **_as_user(owner, self.folder))
         if done.returncode != 0:
@@ -138,7 +140,7 @@ class PrivatePostgres:
         settings = {"listen_addresses": self.host, "unix_socket_directories": str(self.folder), **SETTINGS}
         for _ in range(3):  # another process may take the port between our look and the server's bind
             self.port = free_port()
-            command = [str(self.programs / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
+            command = [str(self.server / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
             for name, value in settings.items():
                 command += ["-c", f"{name}={value}"]
             with open(self.folder / "server.log", "ab") as log:
