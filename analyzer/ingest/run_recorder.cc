@@ -33,6 +33,11 @@ constexpr auto kCounters = std::to_array<Counter>({
     {"gssenc_refused", &LoopTotals::gssenc_refused},
     {"ssl_refused", &LoopTotals::ssl_refused},
     {"refused_connections", &LoopTotals::refused_connections},
+    {"tls_clients", &LoopTotals::tls_clients},
+    {"tls_client_failures", &LoopTotals::tls_client_failures},
+    {"tls_server_failures", &LoopTotals::tls_server_failures},
+    {"bytes_before_tls", &LoopTotals::bytes_before_tls},
+    {"removed_bytes", &LoopTotals::removed_bytes},
 });
 
 // One loop's stream: the ring and the record at its front, decoded once.

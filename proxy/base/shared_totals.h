@@ -27,6 +27,12 @@ struct alignas(64) LoopTotals {
   std::atomic<uint64_t> ssl_refused;
   std::atomic<uint64_t> refused_connections;    // answered by us: too many connections, upstream unreachable
   std::atomic<uint64_t> tls_required;           // logins that the server refused because they were not encrypted
+  std::atomic<uint64_t> tls_clients;            // connections whose client leg is TLS that we end
+  std::atomic<uint64_t> tls_client_failures;    // handshakes with clients that failed
+  std::atomic<uint64_t> tls_server_failures;    // servers that did not come to terms: no TLS, a wrong certificate, …
+  std::atomic<uint64_t> bytes_before_tls;       // connections ended for plaintext behind a request for encryption, either side
+  std::atomic<uint64_t> removed_bytes;          // of the server's, not passed on: SCRAM-SHA-256-PLUS in a list of mechanisms
+  std::atomic<uint64_t> binding_failures;       // logins refused (28000) behind an authentication request, with TLS on both legs
   std::atomic<int64_t> watermark_ns;            // every later record of this loop is at or after this time
   std::atomic<uint32_t> sleeping;               // 1 while in epoll_wait: the consumer may take its own "now", read before, as the watermark
 };
@@ -44,6 +50,7 @@ struct alignas(64) RecorderTotals {
 struct SharedTotals {
   std::array<LoopTotals, kMaxLoops> loops;
   RecorderTotals recorder;
+  std::atomic<uint32_t> certificates;           // its starter adds one when the relay is to read its certificate files again
   std::atomic<uint32_t> relay_done;             // 1 when every loop has ended: what is in the rings is all
 };
 

@@ -114,10 +114,15 @@ void EventLoop::OnEvent(Watched& watched, uint32_t events) {
     }
     case Phase::kHolding:
       return OnHolding(connection);
+    case Phase::kClientTls:
+      return OnClientTls(connection);
     case Phase::kCancel:
       return OnCancelBytes(connection);
     case Phase::kDialling:
       if (leg.kind == WatchKind::kServer) OnDialled(connection);
+      return;
+    case Phase::kServerTls:
+      if (leg.kind == WatchKind::kServer) OnServerTls(connection);
       return;
     case Phase::kRefused:
       return Discard(connection);
@@ -134,6 +139,8 @@ void EventLoop::OnDeadlines() {
     SetDeadline(connection, 0);
     if (connection.phase == Phase::kDialling) {
       DialNext(connection);
+    } else if (connection.phase == Phase::kServerTls) {
+      RefuseForTls(connection, "it did not finish the TLS handshake in time");
     } else {
       Close(connection, connection.end);
     }
@@ -192,7 +199,7 @@ void EventLoop::Accept(ListenerWatch& listener) {
   now_ns_ = MonotonicNowNs();
   auto owned = std::make_unique<Connection>();
   Connection& connection = *owned;
-  connection.route = listener.route;
+  connection.route = connection.server_route = listener.route;
   connection.connected_ns = now_ns_;
   connection.client.fd = std::move(fd);
   connection.position = connections_.size();
@@ -208,7 +215,7 @@ void EventLoop::Accept(ListenerWatch& listener) {
 
 void EventLoop::OnHolding(Connection& connection) {
   char* to = connection.held.data() + connection.held_bytes;
-  const ssize_t got = ::recv(connection.client.fd.get(), to, connection.held.size() - connection.held_bytes, 0);
+  const ssize_t got = connection.client.Receive(to, connection.held.size() - connection.held_bytes);
   if (got < 0 && WouldBlock(errno)) return Watch(connection.client, EPOLLIN);
   if (got <= 0) return Close(connection, session::SessionEnd::kClientClosed);
   connection.held_bytes = static_cast<uint8_t>(connection.held_bytes + got);
@@ -221,27 +228,30 @@ void EventLoop::OnFirstBytes(Connection& connection) {
     case wire::StartupKind::kIncomplete:
       return Watch(connection.client, EPOLLIN);
     case wire::StartupKind::kSslRequest:
-      return AnswerNo(connection, totals_.ssl_refused);
+      return OnSslRequest(connection);
     case wire::StartupKind::kGssEncRequest:
+      if (connection.client.tls) return Refuse(connection, kProtocolViolation, "encryption was requested twice");
       return AnswerNo(connection, totals_.gssenc_refused);
     case wire::StartupKind::kCancelRequest:
       Count(totals_.cancel_requests);
       connection.phase = Phase::kCancel;
       connection.cancel_request.assign(connection.held.data(), connection.held_bytes);
       return OnCancelBytes(connection);
+    case wire::StartupKind::kDirectTls:
+      return OnDirectTls(connection);
     case wire::StartupKind::kStartup:
-    case wire::StartupKind::kDirectTls:  // passed on as it is, like whatever else a server may refuse itself
-    case wire::StartupKind::kInvalid:
+    case wire::StartupKind::kInvalid:  // passed on as it is: the server refuses it in its own words
+      if (shared_.routes[connection.route].tls_only && !connection.client.tls) {
+        return Refuse(connection, kInvalidAuthorization,
+                      "pgassay: this address takes TLS connections only (sslmode=require)");
+      }
       return TakeSlotAndDial(connection);
   }
 }
 
 void EventLoop::AnswerNo(Connection& connection, std::atomic<uint64_t>& counter) {
   Count(counter);
-  char behind = 0;
-  if (::recv(connection.client.fd.get(), &behind, 1, MSG_PEEK) > 0) {  // CVE-2021-23214 and its kin
-    return Refuse(connection, kProtocolViolation, "received unencrypted data after an encryption request");
-  }
+  if (!NothingBehind(connection)) return;
   connection.held_bytes = 0;
   if (::send(connection.client.fd.get(), "N", 1, MSG_NOSIGNAL) != 1) {
     return Close(connection, session::SessionEnd::kClientClosed);
@@ -254,7 +264,7 @@ void EventLoop::OnCancelBytes(Connection& connection) {
   const size_t length = wire::ClassifyStartup(request).length;
   const size_t had = request.size();
   request.resize(length);
-  const ssize_t got = ::recv(connection.client.fd.get(), request.data() + had, length - had, 0);
+  const ssize_t got = connection.client.Receive(request.data() + had, length - had);
   request.resize(had + static_cast<size_t>(std::max<ssize_t>(got, 0)));
   if (got < 0 && WouldBlock(errno)) return Watch(connection.client, EPOLLIN);
   if (got <= 0) return Close(connection, session::SessionEnd::kClientClosed);
@@ -281,7 +291,8 @@ void EventLoop::DialNext(Connection& connection) {
   if (!connection.cancel_request.empty()) {
     const auto holder = shared_.cancel_keys.Find(wire::CancelKey(connection.cancel_request));
     if (holder) {
-      addresses.push_back(*holder);
+      addresses.push_back(holder->address);
+      connection.server_route = holder->route;
     } else if (connection.dial_retries++ == 0) {  // its login may be on the way to us: bytes go before they are decoded
       return SetDeadline(connection, MonotonicNowNs() + kDialRetry);
     }
@@ -315,6 +326,11 @@ void EventLoop::OnDialled(Connection& connection) {
 }
 
 void EventLoop::OnConnected(Connection& connection) {
+  if (shared_.tls.for_upstream(connection.server_route)) return AskServerForTls(connection);
+  BeginRelaying(connection);
+}
+
+void EventLoop::BeginRelaying(Connection& connection) {
   now_ns_ = MonotonicNowNs();
   connection.phase = Phase::kRelaying;
   std::string_view first(connection.held.data(), connection.held_bytes);
@@ -334,11 +350,12 @@ void EventLoop::OnConnected(Connection& connection) {
   }
   // What follows the held bytes is mostly here: one segment to the server instead of two.
   std::memcpy(buffer_.get(), first.data(), first.size());
-  const ssize_t got = ::recv(connection.client.fd.get(), buffer_.get() + first.size(), kReadBytes - first.size(), 0);
+  const ssize_t got = connection.client.Receive(buffer_.get() + first.size(), kReadBytes - first.size());
   const int error = errno;
   WatchBoth(connection);
   Deliver(connection.client, {buffer_.get(), first.size() + static_cast<size_t>(std::max<ssize_t>(got, 0))});
   if (connection.closed) return;
+  if (connection.client.tls) return OnTlsReadEnd(connection.client);
   if (got == 0) OnEndOfStream(connection.client);
   if (got < 0 && !WouldBlock(error)) OnReset(connection.client);
 }
@@ -347,9 +364,12 @@ void EventLoop::Refuse(Connection& connection, std::string_view sqlstate, std::s
   Count(totals_.refused_connections);
   ReleaseSlot(connection);
   connection.phase = Phase::kRefused;
-  const std::string response = FatalError(sqlstate, message);
-  ::send(connection.client.fd.get(), response.data(), response.size(), MSG_NOSIGNAL);
-  ::shutdown(connection.client.fd.get(), SHUT_WR);
+  if (connection.server.fd) {
+    Watch(connection.server, 0);
+    connection.server.Drop();
+  }
+  connection.client.Send(FatalError(sqlstate, message));
+  if (!connection.client.EndSending(true)) ::shutdown(connection.client.fd.get(), SHUT_WR);
   Watch(connection.client, EPOLLIN);  // closing with bytes unread would reset, and could take the error with it
   SetDeadline(connection, MonotonicNowNs() + kLingerLimit);
 }
@@ -363,6 +383,7 @@ void EventLoop::Discard(Connection& connection) {
 // ------------------------------------------------------------------------------------------------------- after it
 
 void EventLoop::OnReadable(Leg& from) {
+  if (from.tls) return OnTlsReadable(from);
   const ssize_t got = ::recv(from.fd.get(), buffer_.get(), kReadBytes, 0);
   if (got > 0) {
     now_ns_ = MonotonicNowNs();
@@ -376,7 +397,7 @@ void EventLoop::Deliver(Leg& from, std::string_view bytes) {
   Connection& connection = from.connection;
   Leg& to = connection.Other(from);
   if (!to.write_open) return;
-  ssize_t sent = ::send(to.fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  ssize_t sent = to.Send(bytes);
   if (sent < 0) {
     if (!WouldBlock(errno)) return OnSendFailed(to, errno);
     sent = 0;
@@ -391,9 +412,10 @@ void EventLoop::Deliver(Leg& from, std::string_view bytes) {
 }
 
 void EventLoop::Drain(Leg& to) {
+  if (to.tls_writes) return OnTlsWritable(to);
   Connection& connection = to.connection;
   const std::string_view unsent = to.unsent();
-  const ssize_t sent = ::send(to.fd.get(), unsent.data(), unsent.size(), MSG_NOSIGNAL);
+  const ssize_t sent = to.Send(unsent);
   if (sent < 0) {
     if (!WouldBlock(errno)) OnSendFailed(to, errno);
     return;
@@ -429,7 +451,12 @@ void EventLoop::OnLoginBytes(Connection& connection, std::string_view bytes) {
   if (connection.session->logged_in()) {
     connection.cancel_key_known = true;
     const std::string_view key = connection.session->cancel_key();
-    if (!key.empty()) shared_.cancel_keys.Add(key, connection.session_id, connection.server_address);
+    if (!key.empty()) {
+      shared_.cancel_keys.Add(key, connection.session_id, {connection.server_address, connection.server_route});
+    }
+  } else if (connection.client.tls && connection.server.tls && RefusesBinding(bytes) &&
+             connection.session->bytes().backend > bytes.size()) {
+    Count(totals_.binding_failures);
   } else if (connection.session->bytes().backend == bytes.size() && InsistsOnTls(bytes)) {
     Count(totals_.tls_required);
   }
@@ -475,10 +502,10 @@ void EventLoop::OnReset(Leg& leg) {
 // more.
 void EventLoop::FinishDirections(Connection& connection) {
   for (Leg* to : {&connection.client, &connection.server}) {
-    if (!connection.Other(*to).read_open && to->write_open && to->spill.empty()) {
-      ::shutdown(to->fd.get(), SHUT_WR);
-      to->write_open = false;
-    }
+    const Leg& from = connection.Other(*to);
+    if (from.read_open || !to->write_open || !to->spill.empty()) continue;
+    const bool cut_off = from.tls && from.tls->read_end() == TlsStatus::kTruncated;
+    to->EndSending(!cut_off);
   }
   Leg& client = connection.client;
   Leg& server = connection.server;
@@ -511,7 +538,8 @@ void EventLoop::WatchBoth(Connection& connection) {
   for (Leg* leg : {&connection.client, &connection.server}) {
     const Leg& other = connection.Other(*leg);
     const bool read = leg->read_open && other.write_open && other.spill.empty();
-    Watch(*leg, (read ? uint32_t{EPOLLIN} : 0) | (leg->spill.empty() ? 0 : uint32_t{EPOLLOUT}));
+    const bool write = !leg->spill.empty() || leg->tls_writes;
+    Watch(*leg, (read ? uint32_t{EPOLLIN} : 0) | (write ? uint32_t{EPOLLOUT} : 0));
   }
 }
 
@@ -531,8 +559,10 @@ void EventLoop::Close(Connection& connection, session::SessionEnd end) {
   connection.closed = true;
   SetDeadline(connection, 0);
   ReleaseSlot(connection);
-  connection.client.fd.Reset();  // closing takes a descriptor out of epoll
-  connection.server.fd.Reset();
+  for (Leg* leg : {&connection.client, &connection.server}) {
+    if (leg->tls && leg->fd && leg->write_open) leg->EndSending(true);
+    leg->Drop();  // closing takes a descriptor out of epoll
+  }
   if (connection.session) {
     now_ns_ = MonotonicNowNs();
     if (connection.cancel_key_known) {

@@ -2,6 +2,8 @@
 // of the same bytes, and only then the decoder's look at them. A side that does not take everything stops the other
 // from being read; the kernel's windows do the rest. Nothing on the hot path touches epoll_ctl, a lock or another loop.
 // Threads: Run() on one; Shared is what the loops have in common, touched at login, cancel and end only.
+// Where a leg is TLS, its records are decrypted before and encrypted behind the same path (leg.cc, event_loop_tls.cc);
+// plain legs pay one test of a pointer for it. A handshake's arithmetic, about a millisecond, holds the loop up.
 // Limits: 64 KiB a read.
 #pragma once
 
@@ -21,12 +23,14 @@
 #include "proxy/relay/connection.h"
 #include "proxy/relay/ring_sink.h"
 #include "proxy/relay/sockets.h"
+#include "proxy/relay/tls_contexts.h"
 
 namespace pgassay::relay {
 
 struct RouteSockets {
   int listen_fd;
   int listen_family;
+  bool tls_only;                         // plain logins are refused
   std::string upstream_name;             // as the user wrote it
   std::vector<SocketAddress> upstreams;  // what it resolved to
 };
@@ -38,6 +42,9 @@ struct Shared {
   int stop_fd;
   int drain_ms;
   const HashKey& key;
+  TlsContexts tls;
+  bool tls_passthrough;
+  bool keep_channel_binding_offer;
   CancelKeys cancel_keys;
   ClientProcessFinder clients;
   std::atomic<uint64_t> next_session_id = 1;
@@ -73,17 +80,30 @@ class EventLoop {
   void WatchListeners();
   void OnHolding(Connection& connection);
   void OnFirstBytes(Connection& connection);
+  void OnSslRequest(Connection& connection);
+  void OnDirectTls(Connection& connection);
+  bool NothingBehind(Connection& connection);
   void AnswerNo(Connection& connection, std::atomic<uint64_t>& counter);
+  void StartClientTls(Connection& connection, bool direct);
+  void OnClientTls(Connection& connection);
   void OnCancelBytes(Connection& connection);
   void TakeSlotAndDial(Connection& connection);
   void DialNext(Connection& connection);
   void OnDialled(Connection& connection);
   void OnConnected(Connection& connection);
+  void AskServerForTls(Connection& connection);
+  void OnServerTls(Connection& connection);
+  bool StartServerTls(Connection& connection);
+  void RefuseForTls(Connection& connection, std::string_view reason);
+  void BeginRelaying(Connection& connection);
   void Refuse(Connection& connection, std::string_view sqlstate, std::string_view message);
   void Discard(Connection& connection);
 
   // after it
   void OnReadable(Leg& from);
+  void OnTlsReadable(Leg& from);
+  void OnTlsWritable(Leg& leg);
+  void OnTlsReadEnd(Leg& from);
   void Deliver(Leg& from, std::string_view bytes);
   void Drain(Leg& to);
   void Observe(const Leg& from, std::string_view bytes);

@@ -8,7 +8,10 @@
 namespace pgassay::relay {
 
 inline constexpr std::string_view kProtocolViolation = "08P01";
-inline constexpr std::string_view kCannotConnectNow = "57P03";  // the one after which libpq tries the next host of a list
+inline constexpr std::string_view kCannotConnectNow =
+    "57P03";  // the one after which libpq tries the next host of a list
+inline constexpr std::string_view kConnectionFailure = "08006";
+inline constexpr std::string_view kInvalidAuthorization = "28000";
 inline constexpr std::string_view kTooManyConnections = "53300";
 
 std::string FatalError(std::string_view sqlstate, std::string_view message);

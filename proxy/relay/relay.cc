@@ -51,14 +51,21 @@ Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, Rel
                 .stop_fd = stop_fd,
                 .drain_ms = drain_ms,
                 .key = *memory.key,
+                .tls = TlsContexts(options, memory.totals->certificates),
+                .tls_passthrough = options.tls_passthrough,
+                .keep_channel_binding_offer = options.keep_channel_binding_offer,
                 .cancel_keys = {},
                 .clients = {}};
+  if (Result<> loaded = shared.tls.Load(); !loaded) return loaded;
   for (size_t i = 0; i < listeners.size(); ++i) {
     Result<std::vector<SocketAddress>> upstreams = Resolve(options.routes[i].upstream, false);
     if (!upstreams) return std::unexpected(upstreams.error());
     const int listen_fd = listeners[i].fd.get();
+    const SocketAddress listen = LocalAddress(listen_fd);
+    const bool near = listen.family() == AF_UNIX || listen.loopback();
     shared.routes.push_back({.listen_fd = listen_fd,
-                             .listen_family = LocalAddress(listen_fd).family(),
+                             .listen_family = listen.family(),
+                             .tls_only = !near && !options.plaintext_remote,
                              .upstream_name = ToString(options.routes[i].upstream),
                              .upstreams = std::move(*upstreams)});
   }

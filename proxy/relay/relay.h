@@ -15,6 +15,7 @@
 #include "proxy/base/shared_totals.h"
 #include "proxy/base/unique_fd.h"
 #include "proxy/relay/address.h"
+#include "proxy/relay/tls.h"
 
 namespace pgassay::relay {
 
@@ -23,14 +24,23 @@ struct Route {
   Address upstream;
   std::string user = {};  // what clients will log in as, where it is known: CheckUpstreams then asks for a plain start
   std::string database = {};
+  UpstreamTlsOptions upstream_tls = {};
 };
 
 struct RelayOptions {
   std::vector<Route> routes;
   int threads = 1;
   int max_connections = 1000;
-  std::chrono::milliseconds first_bytes_limit{60'000};  // for a new connection to say what it wants
+  std::chrono::milliseconds first_bytes_limit{60'000};  // for a new connection to say what it wants, and for TLS
+  ClientTlsOptions client_tls = {};
+  bool tls_passthrough = false;  // TLS that a client begins goes to the server unread; REQUIRES: no TLS of our own
+  bool plaintext_remote = true;  // false: who listens beyond this machine serves TLS only
+  bool keep_channel_binding_offer = false;  // see channel_binding.h
 };
+
+// Reads the certificates once, so that errors are told before anything starts, or before the relay is told to read
+// them again.
+Result<> CheckCertificates(const RelayOptions& options);
 
 // A bound, listening socket per route; made before the fork so that errors (address in use, …) are told before anything
 // starts.
@@ -40,10 +50,17 @@ struct Listener {
 };
 Result<std::vector<Listener>> BindListeners(const RelayOptions& options);
 
-// Connects to each upstream once: errors name what is wrong (refused, no such host, not PostgreSQL, insists on TLS).
+// Connects to each upstream once: errors name what is wrong (refused, no such host, not PostgreSQL, insists on TLS, its
+// certificate).
 // Whether a server insists on TLS depends on who asks (pg_hba.conf), so only a route with a user is asked for a plain
 // start; without one it shows at the first login, in LoopTotals::tls_required and in the client's own error message.
 Result<> CheckUpstreams(const RelayOptions& options);
+
+// What the server says when it is asked for TLS; an error when it cannot be asked.
+enum class TlsOffer : uint8_t { kNone, kOffered, kInsistedOn };  // kInsistedOn: for the route's user
+Result<TlsOffer> AskForTls(const Route& route);
+// Is the certificate shown to clients the one that this server shows? Then SCRAM's channel binding holds end to end.
+bool ShowsTheSameCertificate(const Route& route, const ClientTlsOptions& client_tls);
 
 // Serves until `stop_fd` becomes readable: then stops accepting, lets sessions end for at most `drain_ms`, ends the
 // rest, empties nothing: what was decoded is in the rings. REQUIRES: rings.size() == options.threads. Called in the

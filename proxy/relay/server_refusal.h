@@ -12,4 +12,8 @@ namespace pgassay::relay {
 // `answer`: the first bytes that a server sent after a plain StartupMessage.
 bool InsistsOnTls(std::string_view answer);
 
+// An ErrorResponse of SQLSTATE 28000. Behind an authentication request that is how the server says that the client
+// bound itself to another certificate than the one that the server shows; at the very start it comes from pg_hba.conf.
+bool RefusesBinding(std::string_view answer);
+
 }  // namespace pgassay::relay

@@ -9,12 +9,12 @@
 #include "proxy/relay/relay.h"
 #include "proxy/relay/server_refusal.h"
 #include "proxy/relay/sockets.h"
+#include "proxy/relay/tls_request.h"
 
 namespace pgassay::relay {
 namespace {
 
 constexpr std::chrono::milliseconds kPatience{5000};
-constexpr std::string_view kSslRequest("\x00\x00\x00\x08\x04\xd2\x16\x2f", 8);
 constexpr size_t kMaxErrorBytes = 8192;
 
 bool SendAll(int fd, std::string_view bytes) {
@@ -37,8 +37,13 @@ std::string StartupMessage(const Route& route) {
   return message + body;
 }
 
-// What the server answers first to a login without TLS; as much of it as an ErrorResponse has.
-Result<std::string> FirstAnswer(const Route& route, std::string_view request) {
+struct Answer {
+  UniqueFd fd;
+  std::string bytes;  // as much of them as an ErrorResponse has
+};
+
+// What the server answers first to `request` in plain.
+Result<Answer> FirstAnswer(const Route& route, std::string_view request) {
   Result<UniqueFd> fd = DialAndWait(route.upstream, kPatience);
   if (!fd) return std::unexpected(fd.error());
   const std::string name = ToString(route.upstream);
@@ -55,37 +60,91 @@ Result<std::string> FirstAnswer(const Route& route, std::string_view request) {
     }
     if (got <= 0) break;
     size += static_cast<size_t>(got);
-  } while (answer[0] == 'E' && size < answer.size());  // an ErrorResponse ends with the connection
+  } while (answer[0] == kSslError && size < answer.size());  // an ErrorResponse ends with the connection
   answer.resize(size);
+  return Answer{std::move(*fd), std::move(answer)};
+}
+
+// The answer to SSLRequest, which is one of the three that there are.
+Result<Answer> AskedForTls(const Route& route) {
+  Result<Answer> answer = FirstAnswer(route, kSslRequest);
+  if (!answer) return answer;
+  if (answer->bytes.empty() || std::string_view("SNE").find(answer->bytes.front()) == std::string_view::npos) {
+    return Fail(fmt::format("what answers at {} does not speak PostgreSQL's protocol", ToString(route.upstream)));
+  }
   return answer;
 }
 
-Result<> Check(const Route& route) {
+struct ServerStream {
+  UniqueFd fd;
+  TlsStream tls;
+};
+
+Result<ServerStream> StartTls(const Route& route) {
   const std::string name = ToString(route.upstream);
-  Result<std::string> encryption = FirstAnswer(route, kSslRequest);
-  if (!encryption) return std::unexpected(encryption.error());
-  if (encryption->empty() || (encryption->front() != 'N' && encryption->front() != 'S' && encryption->front() != 'E')) {
-    return Fail(fmt::format("what answers at {} does not speak PostgreSQL's protocol", name));
+  const auto no_tls = [&](std::string_view why) {
+    return Fail(fmt::format("no TLS to the server at {}: {}", name, why));
+  };
+  Result<TlsContext> context = TlsContext::ForUpstream(route.upstream_tls);
+  if (!context) return std::unexpected(context.error());
+  Result<Answer> answer = AskedForTls(route);
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->bytes.front() != kSslYes) return no_tls(NoTlsReason(answer->bytes.front()));
+  if (answer->bytes.size() > 1) return no_tls("unencrypted data follows its answer to the TLS request");
+  Result<TlsStream> stream = TlsStream::Connect(*context, answer->fd.get(), route.upstream.host);
+  if (!stream) return no_tls(stream.error().message);
+  switch (stream->Handshake()) {
+    case TlsStatus::kDone:
+      return ServerStream{std::move(answer->fd), std::move(*stream)};
+    case TlsStatus::kWantRead:
+    case TlsStatus::kWantWrite:
+      return no_tls("it did not finish the TLS handshake in time");
+    default:
+      return no_tls(fmt::format("TLS handshake: {}", stream->failure()));
   }
-  if (encryption->front() != 'S' || route.user.empty()) return {};
-  Result<std::string> start = FirstAnswer(route, StartupMessage(route));
-  if (!start) return std::unexpected(start.error());
-  if (InsistsOnTls(*start)) {
-    return Fail(
-        fmt::format("the server at {} insists on TLS for user {}, which pgassay does not speak yet: "
-                    "allow a plain connection from here in its pg_hba.conf",
-                    name, route.user));
+}
+
+Result<> Check(const Route& route) {
+  if (route.upstream_tls.mode != UpstreamTlsMode::kDisable) {
+    Result<ServerStream> stream = StartTls(route);
+    if (!stream) return std::unexpected(stream.error());
+    stream->tls.SendCloseNotify();
+    return {};
   }
-  return {};
+  const Result<TlsOffer> offer = AskForTls(route);
+  if (!offer) return std::unexpected(offer.error());
+  if (*offer != TlsOffer::kInsistedOn) return {};
+  return Fail(
+      fmt::format("the server at {} insists on TLS for user {} (give --upstream-tls, or sslmode=require in its URL)",
+                  ToString(route.upstream), route.user));
 }
 
 }  // namespace
 
 Result<> CheckUpstreams(const RelayOptions& options) {
   for (const Route& route : options.routes) {
-    if (Result<> checked = Check(route); !checked) return checked;
+    if (options.tls_passthrough) {
+      if (Result<Answer> answer = AskedForTls(route); !answer) return std::unexpected(answer.error());
+    } else if (Result<> checked = Check(route); !checked) {
+      return checked;
+    }
   }
   return {};
+}
+
+Result<TlsOffer> AskForTls(const Route& route) {
+  const Result<Answer> encryption = AskedForTls(route);
+  if (!encryption) return std::unexpected(encryption.error());
+  if (encryption->bytes.front() != kSslYes) return TlsOffer::kNone;
+  if (route.user.empty()) return TlsOffer::kOffered;
+  const Result<Answer> start = FirstAnswer(route, StartupMessage(route));
+  if (!start) return std::unexpected(start.error());
+  return InsistsOnTls(start->bytes) ? TlsOffer::kInsistedOn : TlsOffer::kOffered;
+}
+
+bool ShowsTheSameCertificate(const Route& route, const ClientTlsOptions& client_tls) {
+  const Result<ServerStream> stream = StartTls(route);
+  return stream && stream->tls.ShowsCertificateOf(client_tls.certificate_file);
 }
 
 }  // namespace pgassay::relay
