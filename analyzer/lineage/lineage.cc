@@ -799,7 +799,7 @@ class Lineage::State {
     row.bytes += execution.bytes;
     row.pipelined += execution.pipelined ? 1 : 0;
     row.database_ns += database_ns;
-    if (execution.parameters_hash != 0) KeepSmallest(state.parameters_by_hash, execution.parameters_hash);
+    if (execution.parameters_hash != 0) state.parameters.Add(execution.parameters_hash);
     if (state.durations.size() < kMaxKept) state.durations.push_back(database_ns);
     if (state.last_done_ns > 0 && state.gaps.size() < kMaxKept) {
       int64_t gap = execution.sent_ns - state.last_done_ns;
@@ -838,13 +838,6 @@ class Lineage::State {
     if (claim.level == 2) return true;
     return claim.level == 1 && claim.source->key.statement_id != child_statement_id && claim.source->key_like &&
            LooksLikeKey(column_names_[column_id].column);
-  }
-
-  static void KeepSmallest(std::set<uint64_t>& smallest, uint64_t hash) {
-    constexpr size_t kKept = 1024;
-    if (smallest.size() == kKept && hash >= *smallest.rbegin()) return;
-    smallest.insert(hash);
-    if (smallest.size() > kKept) smallest.erase(std::prev(smallest.end()));
   }
 
   void RecordOutcome(SessionState& session, UnitState& unit, const Execution& execution, const SinkOutcome& outcome) {

@@ -206,7 +206,7 @@ Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const std::vector<Pa
 UnitStatement MakeUnitStatement(const UnitState& unit, const StatementState& state) {
   UnitStatement row = state.row;
   row.unit_id = unit.row.unit_id;
-  row.distinct_parameters = state.parameters_by_hash.size();
+  row.distinct_parameters = state.parameters.Estimate();
   row.unclaimed_distinct = state.unclaimed_values.size();
   row.gap_p90_ns = Quantile(state.gaps, 0.9);
   row.median_ns = Quantile(state.durations, 0.5);
@@ -299,7 +299,7 @@ void AbsorbStatements(UnitState& unit, UnitState& other, LineageSink& sink) {
     row.first_no = std::min(row.first_no, from.row.first_no);
     row.last_no = std::max(row.last_no, from.row.last_no);
     into.untested += from.untested;
-    into.parameters_by_hash.merge(from.parameters_by_hash);
+    into.parameters.Merge(from.parameters);
     for (const auto& [value, count] : from.unclaimed_values) {
       row.unclaimed_max_repeat = std::max<uint64_t>(row.unclaimed_max_repeat, into.unclaimed_values[value] += count);
     }

@@ -15,6 +15,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "analyzer/lineage/distinct_count.h"
 #include "analyzer/lineage/lineage.h"
 #include "analyzer/lineage/relation_rules.h"
 #include "analyzer/lineage/value_source.h"
@@ -110,7 +111,7 @@ struct SinkState {
 
 struct StatementState {
   UnitStatement row;
-  std::set<uint64_t> parameters_by_hash;  // the smallest 1 024
+  DistinctCount parameters;
   std::unordered_map<uint64_t, uint32_t> unclaimed_values;
   std::vector<int64_t> gaps, durations;
   int64_t last_done_ns = 0, last_busy_ns = 0;
