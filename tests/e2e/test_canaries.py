@@ -551,12 +551,14 @@ def _(to: Sender, w: str, n: str) -> None:
 
 @place("text that ends in a NUL")
 def _(to: Sender, w: str, n: str) -> None:
-    to.wire.simple(f"SELECT '{w[:3]}\0{w}'".encode())
+    with to.again() as wire:  # the server refuses it as no message; the rest of the conversation goes by unread
+        wire.simple(f"SELECT '{w[:3]}\0{w}'".encode())
+        wire.simple(f"SELECT '{w}'")
 
 
 @place("text that is not UTF-8")
 def _(to: Sender, w: str, n: str) -> None:
-    to.wire.simple(b"SELECT '\xff\xfe" + w.encode() + b"', \xe9" + w.encode())
+    to.wire.simple(b"SELECT '\xff\xfe" + w.encode() + b"', '\xe9" + w.encode() + b"' AS \xe9t\xe9")
 
 
 @place("backslashes where they escape")
