@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::array kOptions = {
     OptionInfo{"min_executions", 3, "identical executions in one unit of work from which they are reported"},
-    OptionInfo{"polling_ms", 200, "a regular interval longer than this is polling, which is meant"},
+    OptionInfo{"polling_ms", 200, "a regular interval longer than this, in no transaction, is polling, which is meant"},
 };
 
 constexpr RuleInfo kInfo = {
@@ -50,7 +50,10 @@ bool IsLookUpByKey(const sql::Facts& facts) {
          facts.comparisons[0].comparator == sql::Comparator::kEqual;
 }
 
-bool IsPolling(const lineage::Repeat& repeat, const Options& options) {
+// Inside a scope, a trace or a transaction it is a loop with a slow body: nobody polls there, and time says nothing.
+bool IsPolling(const lineage::Repeat& repeat, const lineage::Unit& unit, const Options& options) {
+  using enum lineage::UnitKind;
+  if (unit.kind == kScope || unit.kind == kTraceparent || unit.kind == kTransaction) return false;
   return repeat.regular_interval &&
          static_cast<double>(repeat.gap_median_ns) > OptionValue(kInfo, options, "polling_ms") * 1e6;
 }
@@ -126,7 +129,7 @@ std::vector<Finding> DetectRepeatedQuery(const TraceView& view, const Options& o
     if (!IsApplicationRead(*statement) || !MayRepeat(*statement)) continue;
     if (repeat.executions < 2 || static_cast<double>(repeat.executions) < OptionValue(kInfo, options, "min_executions"))
       continue;
-    if (IsPolling(repeat, options)) continue;
+    if (IsPolling(repeat, *unit, options)) continue;
     if (const auto row = calls.find({repeat.unit_id, repeat.statement_id}); row != calls.end()) {
       if (row->second->errors > 0) continue;  // a repeat after an error is a retry
       if (IsChance(repeat, *unit, row->second->calls)) continue;
