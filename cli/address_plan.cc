@@ -9,6 +9,7 @@
 #include <charconv>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "cli/service_file.h"
 
@@ -90,21 +91,40 @@ bool ReadsPgVariables(UrlDialect dialect) { return dialect != UrlDialect::kJdbc 
 struct Tls {
   TlsDemand demand = TlsDemand::kUnsaid;
   std::string said_by;
+  TlsFiles files;
 };
+
+TlsFiles FilesOfEnvironment(const Environment& environment) {
+  return {.ca = environment.GetFilled("PGSSLROOTCERT").value_or(""),
+          .certificate = environment.GetFilled("PGSSLCERT").value_or(""),
+          .key = environment.GetFilled("PGSSLKEY").value_or("")};
+}
+
+void FillIn(const TlsFiles& from, TlsFiles& files) {
+  if (files.ca.empty()) files.ca = from.ca;
+  if (files.certificate.empty()) {
+    files.certificate = from.certificate;
+    files.key = from.key;
+  }
+}
 
 // What PGSSLMODE and its kin say, for addresses that leave it to them.
 Tls TlsOfEnvironment(const Environment& environment) {
+  const TlsFiles files = FilesOfEnvironment(environment);
   if (const auto mode = environment.GetFilled("PGSSLMODE"))
-    return {ParseTlsDemand(*mode), fmt::format("PGSSLMODE={}", *mode)};
-  if (environment.GetFilled("PGREQUIRESSL") == "1") return {TlsDemand::kRequire, "PGREQUIRESSL=1"};
-  if (environment.GetFilled("PGCHANNELBINDING") == "require") return {TlsDemand::kRequire, "PGCHANNELBINDING=require"};
-  if (environment.GetFilled("PGGSSENCMODE") == "require") return {TlsDemand::kRequire, "PGGSSENCMODE=require"};
-  return {};
+    return {ParseTlsDemand(*mode), fmt::format("PGSSLMODE={}", *mode), files};
+  if (environment.GetFilled("PGREQUIRESSL") == "1") return {TlsDemand::kRequire, "PGREQUIRESSL=1", files};
+  for (const std::string name : {"PGCHANNELBINDING", "PGGSSENCMODE"}) {
+    if (environment.GetFilled(name) == "require") return {TlsDemand::kRequire, name + "=require", files};
+  }
+  return {TlsDemand::kUnsaid, "", files};
 }
 
 Tls TlsOfUrl(const DatabaseUrl& url, const std::string& variable, const Environment& environment) {
   if (url.tls == TlsDemand::kUnsaid && ReadsPgVariables(url.dialect)) return TlsOfEnvironment(environment);
-  return {url.tls, fmt::format("{} of {}", url.tls_said, variable)};
+  Tls tls = {url.tls, fmt::format("{} of {}", url.tls_said, variable), url.tls_files};
+  if (ReadsPgVariables(url.dialect)) FillIn(FilesOfEnvironment(environment), tls.files);
+  return tls;
 }
 
 // Fills in what ?service= says and the URL does not.
@@ -124,6 +144,7 @@ void ApplyService(const Environment& environment, const Machine& machine, Databa
     url.tls = ParseTlsDemand(entry("sslmode"));
     url.tls_said = fmt::format("sslmode={}", entry("sslmode"));
   }
+  FillIn({.ca = entry("sslrootcert"), .certificate = entry("sslcert"), .key = entry("sslkey")}, url.tls_files);
 }
 
 // "DB_HOST" -> "DB_PORT", "dbHostname" -> "dbPort"; "" if the name says nothing of a host.
@@ -180,7 +201,7 @@ class Planner {
 
  private:
   // With --upstream every address means that server.
-  size_t AddUpstream(const relay::Address& address, const Tls& tls) {
+  size_t AddUpstream(const relay::Address& address, const Tls& tls, const std::string& name) {
     size_t index = 0;
     if (options_.upstream.empty()) {
       const auto found = std::ranges::find(plan_.upstreams, address, &Upstream::address);
@@ -188,12 +209,15 @@ class Planner {
       if (found == plan_.upstreams.end()) plan_.upstreams.emplace_back().address = address;
     }
     Upstream& upstream = plan_.upstreams[index];
+    FillIn(tls.files, upstream.tls_files);
+    if (upstream.name.empty() && options_.upstream.empty()) upstream.name = name;
     // Whoever names a server of this machine by --upstream has answered the application's wish for a verified one.
     const bool answered = !options_.upstream.empty() && IsLoopback(upstream.address);
     const TlsDemand demand = answered ? std::min(tls.demand, TlsDemand::kRequire) : tls.demand;
     if (demand > upstream.tls) {
       upstream.tls = demand;
       upstream.tls_said_by = tls.said_by;
+      upstream.tls_optional = answered;
     }
     return index;
   }
@@ -208,7 +232,7 @@ class Planner {
     for (const UrlHost& host : place.url.hosts) {
       const auto address = AddressOf(host, ReadsPgVariables(place.url.dialect), environment_, machine_);
       if (!address) return Fail(fmt::format("{}: {}", variable, address.error().message));
-      place.upstreams.push_back(AddUpstream(*address, tls));
+      place.upstreams.push_back(AddUpstream(*address, tls, host.name));
       NoteLogin(place.url, plan_.upstreams[place.upstreams.back()]);
     }
     plan_.urls.push_back(std::move(place));
@@ -228,10 +252,10 @@ class Planner {
     if (text.find("://") != std::string::npos)
       return Fail(fmt::format("--env {}: its value is no PostgreSQL URL", name));
     HostPlace place{.host_variable = name, .port_variable = SiblingPortVariable(name), .upstream = 0};
-    UrlHost host{text, ""};
+    UrlHost host{text, "", ""};
     const size_t colon = text.rfind(':');
     if (colon != std::string::npos && (text.find(':') == colon || text.starts_with('['))) {
-      host = {text.substr(0, colon), text.substr(colon + 1)};
+      host = {text.substr(0, colon), text.substr(colon + 1), ""};
       place.port_variable.clear();
     } else if (place.port_variable.empty()) {
       return Fail(fmt::format(
@@ -243,7 +267,7 @@ class Planner {
     if (host.host.starts_with('[') && host.host.ends_with(']')) host.host = host.host.substr(1, host.host.size() - 2);
     const auto address = AddressOf(host, false, environment_, machine_);
     if (!address) return Fail(fmt::format("--env {}: {}", name, address.error().message));
-    place.upstream = AddUpstream(*address, TlsOfEnvironment(environment_));
+    place.upstream = AddUpstream(*address, TlsOfEnvironment(environment_), "");
     plan_.hosts.push_back(std::move(place));
     return {};
   }
@@ -266,7 +290,13 @@ class Planner {
         if (entry == "host") hosts = value;
         if (entry == "hostaddr") addresses = value;
         if (entry == "port") ports = value;
-        if (entry == "sslmode") tls = {ParseTlsDemand(value), fmt::format("sslmode={} of service {}", value, *service)};
+        if (entry == "sslmode") {
+          tls.demand = ParseTlsDemand(value);
+          tls.said_by = fmt::format("sslmode={} of service {}", value, *service);
+        }
+        if (entry == "sslrootcert") tls.files.ca = value;
+        if (entry == "sslcert") tls.files.certificate = value;
+        if (entry == "sslkey") tls.files.key = value;
         const std::string_view variable = VariableOfEntry(entry);
         if (!variable.empty()) place.from_service.emplace_back(variable, value);
       }
@@ -275,11 +305,13 @@ class Planner {
     for (size_t i = 0; i < std::max(named_hosts.size(), named_addresses.size()); ++i) {
       UrlHost host;
       if (i < named_hosts.size()) host.host = named_hosts[i];
-      if (i < named_addresses.size() && !named_addresses[i].empty()) host.host = named_addresses[i];
+      if (i < named_addresses.size() && !named_addresses[i].empty()) {
+        host.name = std::exchange(host.host, named_addresses[i]);
+      }
       host.port = named_ports[std::min(i, named_ports.size() - 1)];
       const auto address = AddressOf(host, true, Environment{}, machine_);
       if (!address) return Fail(fmt::format("PGHOST and PGPORT: {}", address.error().message));
-      place.upstreams.push_back(AddUpstream(*address, tls));
+      place.upstreams.push_back(AddUpstream(*address, tls, host.name));
     }
     plan_.libpq = std::move(place);
     return {};
@@ -372,10 +404,11 @@ Result<Upstream> ParseUpstream(std::string_view text, const Environment& environ
   if (!address) return Fail(fmt::format("--upstream {}: {}", WithoutSecrets(*url), address.error().message));
   upstream.address = *address;
   NoteLogin(*url, upstream);
+  upstream.name = url->hosts.front().name;
+  upstream.tls_files = url->tls_files;
   if (url->tls != TlsDemand::kUnsaid) {
     upstream.tls = url->tls;
     upstream.tls_said_by = fmt::format("{} of --upstream", url->tls_said);
-    upstream.said_by_user = url->tls >= TlsDemand::kRequire;
   }
   return upstream;
 }
@@ -385,29 +418,6 @@ bool IsLoopback(const relay::Address& address) {
   const std::string& host = address.host;
   const bool is_number = host.find_first_not_of("0123456789.") == std::string::npos;
   return host == "localhost" || host == "ip6-localhost" || host == "::1" || (is_number && host.starts_with("127."));
-}
-
-Result<std::vector<std::string>> JudgeEncryption(const AddressPlan& plan) {
-  std::vector<std::string> notes;
-  for (const Upstream& upstream : plan.upstreams) {
-    if (!upstream.address.unix_path.empty()) continue;  // no driver encrypts there
-    const std::string server = relay::ToString(upstream.address);
-    const bool local = IsLoopback(upstream.address);
-    const bool demanded = upstream.tls >= TlsDemand::kRequire;
-    if (demanded && (!local || upstream.said_by_user || upstream.tls == TlsDemand::kVerify)) {
-      return Fail(fmt::format(
-          "{} demands TLS to {}, which pgassay does not speak to servers yet (say sslmode=disable if plain will do)",
-          upstream.tls_said_by, server));
-    }
-    if (demanded) {
-      notes.push_back(fmt::format("{} is not kept: {} is on this machine and is reached without TLS",
-                                  upstream.tls_said_by, server));
-    } else if (!local && upstream.tls != TlsDemand::kOff) {
-      notes.push_back(
-          fmt::format("{} is reached without TLS, even if it offers it (say sslmode=disable to agree)", server));
-    }
-  }
-  return notes;
 }
 
 std::vector<std::string> AddressPlan::VariablesOf(size_t upstream) const {

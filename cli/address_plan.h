@@ -28,7 +28,8 @@ struct PlanOptions {
   std::vector<std::string> names;  // --env
 };
 
-// One server, and the strictest thing that any address of it says about encryption.
+// One server, and the strictest thing that any address of it says about encryption. What is done about it is settled
+// later (encryption.h).
 struct Upstream {
   relay::Address address;
   std::string
@@ -36,7 +37,9 @@ struct Upstream {
   std::string database;  // with that user; "": the user's own
   TlsDemand tls = TlsDemand::kUnsaid;
   std::string tls_said_by;    // "sslmode=require of DATABASE_URL"
-  bool said_by_user = false;  // --upstream itself says it
+  TlsFiles tls_files;
+  bool tls_optional = false;  // --upstream put a server of this machine in the place of the one that TLS was asked of
+  std::string name;           // what a certificate must show, where it is not the address's host
 };
 
 // Variables that are rewritten together, and which upstreams they mean, in the order of their hosts.
@@ -74,10 +77,5 @@ Environment ThroughPorts(const Environment& environment, const AddressPlan& plan
 Result<Upstream> ParseUpstream(std::string_view text, const Environment& environment, const Machine& machine);
 
 bool IsLoopback(const relay::Address& address);  // Unix sockets count
-
-// What the plain server leg means for each upstream: an error where encryption is demanded and must not be given up,
-// else sentences to say. A server of this machine may be reached in plain when the application asks for prefer or
-// require; verify-* is never given up.
-Result<std::vector<std::string>> JudgeEncryption(const AddressPlan& plan);
 
 }  // namespace pgassay::cli

@@ -28,7 +28,8 @@ constexpr std::array kCommands = std::to_array<Command>({
      RunRun},
     {"proxy", kProxy, "--upstream URI --trace FILE", "nothing", 0, 0, false, "record what passes until stopped",
      "Listens, relays to the server and records. SIGINT and SIGTERM stop accepting, let sessions end for\n"
-     "--drain seconds, flush, and exit 0. One line on stderr says when it is ready, and where.",
+     "--drain seconds, flush, and exit 0; SIGHUP reads the certificates again. One line on stderr says when\n"
+     "it is ready, and where.",
      RunProxy},
     {"report", kReport, "TRACE…", "a trace", 1, kAny, false, "findings first, then totals",
      "Several traces are reported as one. The exit code is 0 whatever is found, unless --fail-on is given.", RunReport},
@@ -42,6 +43,11 @@ constexpr std::array kCommands = std::to_array<Command>({
      "Options of a rule are set in pgassay.toml, in its table [rules.ID].", RunRules},
     {"config", kConfig, "", "nothing", 0, 0, false, "the settings in effect, and where each came from",
      "A flag comes before a PGASSAY_* variable, that before pgassay.toml, that before the default.", RunConfig},
+    {"tls-init", kTlsInit, "DIR", "a directory", 1, 1, false, "make a certificate for localhost, for development",
+     "Makes a private CA and a certificate for localhost, 127.0.0.1 and ::1 that it signs: ca.crt,\n"
+     "localhost.crt and localhost.key in DIR. Give the last two to pgassay proxy as --tls-cert and --tls-key,\n"
+     "and ca.crt to clients as sslrootcert. The CA's own key is thrown away. Existing files are left alone.",
+     RunTlsInit},
 });
 
 std::string UsageLine(const Command& command) {

@@ -47,6 +47,7 @@ int RunQueries(const Invocation& invocation);
 int RunShow(const Invocation& invocation);
 int RunRules(const Invocation& invocation);
 int RunConfig(const Invocation& invocation);
+int RunTlsInit(const Invocation& invocation);
 
 // The whole program: parses, resolves settings, runs the command. What main() returns.
 int Main(int argc, char** argv);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <utility>
 
 namespace pgassay::cli {
 
@@ -141,10 +142,10 @@ void AddHostParameter(std::string_view name, const std::string& value, HostParam
     } else if (name == "hostaddr") {
       found.addresses.emplace_back(part);
     } else if (std::ranges::count(part, ':') > 1 && !part.starts_with('[')) {
-      found.hosts.push_back({std::string(part), ""});  // IPv6 without brackets
+      found.hosts.push_back({std::string(part), "", ""});  // IPv6 without brackets
     } else {
       const auto host = ParseHost(part);
-      found.hosts.push_back(host ? *host : UrlHost{std::string(part), ""});
+      found.hosts.push_back(host ? *host : UrlHost{std::string(part), "", ""});
     }
   }
 }
@@ -161,7 +162,8 @@ void ApplyHostParameters(const HostParameters& found, DatabaseUrl& url) {
   if (!found.addresses.empty()) {
     url.hosts.resize(found.addresses.size(), url.hosts.back());
     for (size_t i = 0; i < url.hosts.size(); ++i) {
-      if (!found.addresses[i].empty()) url.hosts[i].host = found.addresses[i];
+      if (found.addresses[i].empty()) continue;
+      url.hosts[i].name = std::exchange(url.hosts[i].host, found.addresses[i]);
     }
     url.hosts_from_parameters = true;
   }
@@ -245,7 +247,8 @@ TlsDemand ParseTlsDemand(std::string_view value) {
   const std::string word = Lower(value);
   if (IsIn(word, {"disable", "false", "0", "off", "no", "allow"})) return TlsDemand::kOff;
   if (word == "prefer") return TlsDemand::kPrefer;
-  if (word.starts_with("verify")) return TlsDemand::kVerify;
+  if (word == "verify-ca") return TlsDemand::kVerifyCa;
+  if (word.starts_with("verify")) return TlsDemand::kVerifyFull;
   return TlsDemand::kRequire;  // require, true, 1, no-verify, and words we do not know
 }
 
@@ -285,6 +288,9 @@ Result<DatabaseUrl> ParseDatabaseUrl(std::string_view text) {
       url.service = value;
     }
     NoteTlsDemand(Lower(name), value, parameter, url);
+    if (Lower(name) == "sslrootcert") url.tls_files.ca = value;
+    if (Lower(name) == "sslcert") url.tls_files.certificate = value;
+    if (Lower(name) == "sslkey") url.tls_files.key = value;
     url.parameters.emplace_back(parameter);
   }
   ApplyHostParameters(found, url);

@@ -26,11 +26,17 @@ enum class UrlDialect : uint8_t {
 };
 
 // What an address asks of the connection's encryption.
-enum class TlsDemand : uint8_t { kUnsaid, kOff, kPrefer, kRequire, kVerify };
+enum class TlsDemand : uint8_t { kUnsaid, kOff, kPrefer, kRequire, kVerifyCa, kVerifyFull };
+
+// Files that go with it; "" where none is named.
+struct TlsFiles {
+  std::string ca, certificate, key;
+};
 
 struct UrlHost {
   std::string host;  // decoded, IPv6 without brackets; "" if none is named; starts with / for a directory of sockets
   std::string port;  // "" if none is named
+  std::string name;  // what a certificate must show, where hostaddr took the host's place
 };
 
 struct DatabaseUrl {
@@ -45,6 +51,7 @@ struct DatabaseUrl {
   std::string service;                  // ?service=NAME, "" if none
   TlsDemand tls = TlsDemand::kUnsaid;
   std::string tls_said;  // the parameter that says so: "sslmode=require"
+  TlsFiles tls_files;    // sslrootcert, sslcert, sslkey
 };
 
 // Does `text` look like a PostgreSQL URL? Then ParseDatabaseUrl says what is wrong with it, if anything is.

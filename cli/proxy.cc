@@ -3,8 +3,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "cli/address_plan.h"
 #include "cli/commands.h"
+#include "cli/encryption.h"
 #include "cli/signals.h"
 #include "cli/status_line.h"
 #include "cli/supervisor.h"
@@ -18,20 +21,25 @@ constexpr uint16_t kListenPort = 6432;        // where poolers in front of Postg
 constexpr int kWatchMs = 100;                 // as Supervisor::Watch asks
 constexpr uint64_t kBytesPerExecution = 100;  // of the timeline in SQLite, its index included
 
-Result<std::vector<relay::Route>> Routes(const Settings& settings, const Upstream& upstream) {
+Result<std::vector<relay::Route>> Routes(const Settings& settings, const Upstream& upstream,
+                                         const relay::UpstreamTlsOptions& upstream_tls) {
+  const bool has_tls = settings.IsSet("tls-cert") || settings.Switch("tls-passthrough");
   std::vector<relay::Route> routes;
   for (const std::string& text : settings.List("listen")) {
     const auto address = relay::ParseAddress(text, kListenPort);
     if (!address) return Fail(fmt::format("--listen {}: {}", text, address.error().message));
-    if (!IsLoopback(*address) && !settings.Switch("allow-plaintext-remote")) {
+    if (!IsLoopback(*address) && !has_tls && !settings.Switch("allow-plaintext-remote")) {
       return Fail(
-          fmt::format("--listen {} can be reached from other machines, and without TLS (listen on 127.0.0.1, or give "
-                      "--allow-plaintext-remote)",
+          fmt::format("--listen {} can be reached from other machines, and without TLS (listen on 127.0.0.1, give "
+                      "--tls-cert and --tls-key, or --allow-plaintext-remote)",
                       text));
     }
     if (*address == upstream.address) return Fail(fmt::format("--listen and --upstream are both {}", text));
-    routes.push_back(
-        {.listen = *address, .upstream = upstream.address, .user = upstream.user, .database = upstream.database});
+    routes.push_back({.listen = *address,
+                      .upstream = upstream.address,
+                      .user = upstream.user,
+                      .database = upstream.database,
+                      .upstream_tls = upstream_tls});
   }
   return routes;
 }
@@ -48,12 +56,23 @@ Result<SupervisorOptions> OptionsFrom(const Invocation& invocation) {
   if (!upstream) return std::unexpected(upstream.error());
   AddressPlan plan;
   plan.upstreams.push_back(*upstream);
-  const auto notes = JudgeEncryption(plan);
-  if (!notes) return std::unexpected(notes.error());
-  auto routes = Routes(settings, *upstream);
+  const auto client_tls = ClientTls(settings);
+  if (!client_tls) return std::unexpected(client_tls.error());
+  const bool passthrough = settings.Switch("tls-passthrough");
+  if (passthrough && (settings.IsSet("tls-cert") || settings.IsSet("upstream-tls"))) {
+    return Fail("--tls-passthrough leaves TLS to the client and the server (take --tls-cert and --upstream-tls away)");
+  }
+  if (passthrough) plan.upstreams.front().tls = TlsDemand::kOff;
+  const auto encryption = SettleEncryption(plan, settings, invocation.environment, Machine::ThisOne(), nullptr);
+  if (!encryption) return std::unexpected(encryption.error());
+  auto routes = Routes(settings, *upstream, encryption->upstreams.front());
   if (!routes) return std::unexpected(routes.error());
-  for (const std::string& note : *notes) Say(note);
+  for (const std::string& note : encryption->notes) Say(note);
   SupervisorOptions options;
+  options.relay.client_tls = *client_tls;
+  options.relay.tls_passthrough = passthrough;
+  options.relay.plaintext_remote = settings.Switch("allow-plaintext-remote");
+  options.relay.keep_channel_binding_offer = settings.Switch("keep-channel-binding-offer");
   options.relay.routes = std::move(*routes);
   options.relay.threads = static_cast<int>(settings.Count("threads"));
   options.relay.max_connections = static_cast<int>(settings.Count("max-connections"));
@@ -73,6 +92,27 @@ void SayReady(const Supervisor& supervisor, const SupervisorOptions& options) {
                   relay::ToString(options.relay.routes.front().upstream), options.trace.path));
 }
 
+// Certificates that cannot be used are told, and those in use stay.
+void ReloadCertificates(const SupervisorOptions& options, Supervisor& supervisor) {
+  if (const auto checked = relay::CheckCertificates(options.relay); !checked) {
+    Say(fmt::format("the certificates in use stay: {}", checked.error().message));
+    return;
+  }
+  supervisor.ReloadCertificates();
+  Say("certificates read again; new connections use them");
+}
+
+// The one thing about TLS that goes wrong at a login and that neither the client nor the server explains.
+void ExplainBindingFailure(const Supervisor& supervisor, bool& said) {
+  const auto& loops = supervisor.totals().loops;
+  if (said || std::ranges::all_of(loops, [](const LoopTotals& loop) { return loop.binding_failures.load() == 0; }))
+    return;
+  said = true;
+  Say("the server refused a login whose channel binding is to pgassay's certificate: say channel_binding=disable in "
+      "the "
+      "client, or show the server's own certificate by --tls-cert");
+}
+
 }  // namespace
 
 int RunProxy(const Invocation& invocation) {
@@ -83,13 +123,18 @@ int RunProxy(const Invocation& invocation) {
   auto supervisor = Supervisor::Start(*options);
   if (!supervisor) return Trouble(supervisor.error().message);
   SayReady(*supervisor, *options);
+  if (const std::string hint = BindingHint(options->relay); !hint.empty()) Say(hint);
   int exit_code = kExitOk;
   {
     StatusLine status(invocation.terminal.err);
     LiveFindings findings(options->trace.path, invocation.settings.rules());
+    bool binding_explained = false;
     for (bool stop = false; !stop;) {
       const auto signal = signals->Wait(kWatchMs);
-      stop = signal && signal->ssi_signo != SIGCHLD;
+      const bool sent_hangup = signal && signal->ssi_signo == SIGHUP && signal->ssi_code != SI_KERNEL;
+      stop = signal && signal->ssi_signo != SIGCHLD && !sent_hangup;  // a terminal's hangup ends us
+      if (sent_hangup) ReloadCertificates(*options, *supervisor);
+      ExplainBindingFailure(*supervisor, binding_explained);
       if (const auto watched = supervisor->Watch(); !watched) {
         exit_code = Trouble(watched.error().message);
         stop = true;

@@ -13,6 +13,7 @@
 #include "cli/child_process.h"
 #include "cli/commands.h"
 #include "cli/connection_watch.h"
+#include "cli/encryption.h"
 #include "cli/findings_output.h"
 #include "cli/password_file.h"
 #include "cli/signals.h"
@@ -42,13 +43,15 @@ std::string FreshTracePath(const Environment& environment) {
   return folder + "pgassay.db";  // refused by the recorder with a sentence
 }
 
-SupervisorOptions OptionsFor(const AddressPlan& plan, const Invocation& invocation) {
+SupervisorOptions OptionsFor(const AddressPlan& plan, const Encryption& encryption, const Invocation& invocation) {
   const Settings& settings = invocation.settings;
   SupervisorOptions options;
-  for (const Upstream& upstream : plan.upstreams) {
-    options.relay.routes.push_back(
-        {.listen = {.host = "127.0.0.1", .port = 0, .unix_path = ""}, .upstream = upstream.address});
+  for (size_t i = 0; i < plan.upstreams.size(); ++i) {
+    options.relay.routes.push_back({.listen = {.host = "127.0.0.1", .port = 0, .unix_path = ""},
+                                    .upstream = plan.upstreams[i].address,
+                                    .upstream_tls = encryption.upstreams[i]});
   }
+  options.relay.keep_channel_binding_offer = settings.Switch("keep-channel-binding-offer");
   options.relay.threads = static_cast<int>(settings.Count("threads"));
   options.trace.path = settings.IsSet("trace") ? settings.Text("trace") : FreshTracePath(invocation.environment);
   options.trace.append = settings.Switch("append");
@@ -60,7 +63,7 @@ SupervisorOptions OptionsFor(const AddressPlan& plan, const Invocation& invocati
 }
 
 // Of a list of hosts one is enough: that is what such lists are for.
-Result<> CheckServers(const AddressPlan& plan) {
+Result<> CheckServers(const AddressPlan& plan, const Encryption& encryption) {
   std::vector<std::vector<size_t>> places;
   for (const UrlPlace& place : plan.urls) places.push_back(place.upstreams);
   for (const HostPlace& place : plan.hosts) places.push_back({place.upstream});
@@ -70,8 +73,11 @@ Result<> CheckServers(const AddressPlan& plan) {
     for (const size_t upstream : place) {
       relay::RelayOptions one;
       const Upstream& server = plan.upstreams[upstream];
-      one.routes.push_back(
-          {.listen = {}, .upstream = server.address, .user = server.user, .database = server.database});
+      one.routes.push_back({.listen = {},
+                            .upstream = server.address,
+                            .user = server.user,
+                            .database = server.database,
+                            .upstream_tls = encryption.upstreams[upstream]});
       checked = relay::CheckUpstreams(one);
       if (checked) break;
     }
@@ -154,12 +160,12 @@ std::vector<uint16_t> Ports(const std::vector<relay::Address>& addresses) {
   return ports;
 }
 
-int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const std::string& program,
-                const FindingsOutput& output) {
+int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const Encryption& encryption,
+                const std::string& program, const FindingsOutput& output) {
   const sigset_t mask = CurrentSignalMask();
   auto signals = Signals::Block();
   if (!signals) return Trouble(signals.error().message);
-  const SupervisorOptions options = OptionsFor(plan, invocation);
+  const SupervisorOptions options = OptionsFor(plan, encryption, invocation);
   auto supervisor = Supervisor::Start(options);
   if (!supervisor) return Trouble(supervisor.error().message);
   SayWhatIsRecorded(plan, options);
@@ -190,14 +196,15 @@ int RunRun(const Invocation& invocation) {
       invocation.environment,
       {.upstream = invocation.settings.Text("upstream"), .names = invocation.settings.List("env")}, Machine::ThisOne());
   if (!plan) return Trouble(plan.error().message);
-  const auto notes = JudgeEncryption(*plan);
-  if (!notes) return Trouble(notes.error().message);
+  const auto encryption = SettleEncryption(*plan, invocation.settings, invocation.environment, Machine::ThisOne(),
+                                           [](const relay::Route& route) { return relay::AskForTls(route); });
+  if (!encryption) return Trouble(encryption.error().message);
   const auto program = FindProgram(invocation.child.front(), invocation.environment);
   if (!program) return Trouble(program.error().message);
-  if (const auto checked = CheckServers(*plan); !checked) return Trouble(checked.error().message);
+  if (const auto checked = CheckServers(*plan, *encryption); !checked) return Trouble(checked.error().message);
   if (::geteuid() == 0) Say("running as root; a recording needs no such rights");
-  for (const std::string& note : *notes) Say(note);
-  return RunRecorded(invocation, *plan, *program, *output);
+  for (const std::string& note : encryption->notes) Say(note);
+  return RunRecorded(invocation, *plan, *encryption, *program, *output);
 }
 
 }  // namespace pgassay::cli

@@ -41,6 +41,23 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
     {"allow-root", SettingKind::kSwitch, "", "false", 0, 0, kProxy, "run although this is root"},
     {"allow-plaintext-remote", SettingKind::kSwitch, "", "false", 0, 0, kProxy,
      "listen on an address that other machines reach, without TLS"},
+    {"tls-cert", SettingKind::kText, "FILE", "", 0, 0, kProxy,
+     "the certificate (PEM, with its chain) to show to clients that ask for TLS; read again at SIGHUP"},
+    {"tls-key", SettingKind::kText, "FILE", "", 0, 0, kProxy, "its private key (PEM)"},
+    {"tls-passthrough", SettingKind::kSwitch, "", "false", 0, 0, kProxy,
+     "pass the TLS of clients to the server unread: their sessions are timed, not decoded"},
+    {"upstream-tls", SettingKind::kText, "MODE", "", 0, 0, kRun | kProxy,
+     "TLS to the server: disable, require, verify-ca or verify-full (default what its URL's sslmode says; verify-full "
+     "with --upstream-ca or --upstream-cert)"},
+    {"upstream-ca", SettingKind::kText, "FILE", "", 0, 0, kRun | kProxy,
+     "certificates (PEM) that may have signed the server's (default the system's)"},
+    {"upstream-cert", SettingKind::kText, "FILE", "", 0, 0, kRun | kProxy,
+     "a client certificate (PEM) to show to the server"},
+    {"upstream-key", SettingKind::kText, "FILE", "", 0, 0, kRun | kProxy, "its private key (PEM)"},
+    {"keep-channel-binding-offer", SettingKind::kSwitch, "", "false", 0, 0, kRun | kProxy,
+     "leave SCRAM-SHA-256-PLUS in the server's list even where the client's leg is plain and the server's is TLS; "
+     "libpq "
+     "then refuses the login"},
     {"format", SettingKind::kText, "F", "terminal", 0, 0, kRun | kReport | kQueries | kShow, "terminal or json"},
     {"output", SettingKind::kText, "FILE", "", 0, 0, kRun | kReport | kQueries,
      "write there instead of standard output"},

@@ -23,7 +23,7 @@ namespace pgassay::cli {
 enum class SettingKind : uint8_t { kText, kList, kSwitch, kCount, kBytes, kNumber };
 
 // Bits of SettingInfo::commands.
-enum CommandBit : unsigned { kRun = 1, kProxy = 2, kReport = 4, kQueries = 8, kShow = 16, kRules = 32, kConfig = 64 };
+enum CommandBit : unsigned { kRun = 1, kProxy = 2, kReport = 4, kQueries = 8, kShow = 16, kRules = 32, kConfig = 64, kTlsInit = 128 };
 
 struct SettingInfo {
   std::string_view name;

@@ -316,6 +316,7 @@ Result<> Supervisor::State::Stop() {
 
 Result<Supervisor> Supervisor::Start(const SupervisorOptions& options) {
   assert(options.relay.threads >= 1 && options.relay.threads <= kMaxLoops);
+  if (Result<> usable = relay::CheckCertificates(options.relay); !usable) return std::unexpected(usable.error());
   Result<std::vector<relay::Listener>> listeners = relay::BindListeners(options.relay);
   if (!listeners) return std::unexpected(listeners.error());
   if (options.check_upstreams) {
@@ -337,6 +338,7 @@ Supervisor::~Supervisor() = default;
 const std::vector<relay::Address>& Supervisor::bound() const { return state_->bound(); }
 const SharedTotals& Supervisor::totals() const { return state_->totals(); }
 const std::string& Supervisor::recorder_error() const { return state_->recorder_error(); }
+void Supervisor::ReloadCertificates() { state_->totals().certificates.fetch_add(1, std::memory_order_acq_rel); }
 Result<> Supervisor::Watch() { return state_->Watch(); }
 Result<> Supervisor::Stop() { return state_->Stop(); }
 

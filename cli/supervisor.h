@@ -33,6 +33,8 @@ class Supervisor {
   // An error when the relay died. A recorder that cannot be started again is tried again and again, more and more seldom:
   // relaying goes on without it, and recorder_error() says why.
   Result<> Watch();
+  // New connections use the certificates that the files now hold. REQUIRES: relay::CheckCertificates finds them usable.
+  void ReloadCertificates();
   // Why the recorder last ended, as a sentence; "" if it never did.
   const std::string& recorder_error() const;
   // Drains and ends both; the trace is whole when this returns. Safe to call twice.

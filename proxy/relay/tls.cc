@@ -68,7 +68,7 @@ bool IsNumericAddress(const std::string& host) {
 }  // namespace
 
 Result<TlsContext> TlsContext::ForClients(const ClientTlsOptions& options) {
-  TlsContext context(SSL_CTX_new(TLS_server_method()), UpstreamTlsMode::kDisable);
+  TlsContext context(SSL_CTX_new(TLS_server_method()));
   if (context.context_ == nullptr) return Fail("cannot start TLS: " + OpenSslReason());
   ApplyCommonLimits(context.context_);
   SSL_CTX_set_alpn_select_cb(context.context_, SelectAlpn, nullptr);
@@ -79,7 +79,9 @@ Result<TlsContext> TlsContext::ForClients(const ClientTlsOptions& options) {
 }
 
 Result<TlsContext> TlsContext::ForUpstream(const UpstreamTlsOptions& options) {
-  TlsContext context(SSL_CTX_new(TLS_client_method()), options.mode);
+  TlsContext context(SSL_CTX_new(TLS_client_method()));
+  context.mode_ = options.mode;
+  context.host_ = options.host;
   SSL_CTX* const raw = context.context_;
   if (raw == nullptr) return Fail("cannot start TLS: " + OpenSslReason());
   ApplyCommonLimits(raw);
@@ -102,10 +104,11 @@ Result<TlsContext> TlsContext::ForUpstream(const UpstreamTlsOptions& options) {
 }
 
 TlsContext::TlsContext(TlsContext&& other) noexcept
-    : context_(std::exchange(other.context_, nullptr)), mode_(other.mode_) {}
+    : context_(std::exchange(other.context_, nullptr)), mode_(other.mode_), host_(std::move(other.host_)) {}
 TlsContext& TlsContext::operator=(TlsContext&& other) noexcept {
   std::swap(context_, other.context_);
   std::swap(mode_, other.mode_);
+  std::swap(host_, other.host_);
   return *this;
 }
 TlsContext::~TlsContext() { SSL_CTX_free(context_); }
@@ -183,7 +186,8 @@ Result<TlsStream> TlsStream::Accept(const TlsContext& context, int fd, bool dire
   return stream;
 }
 
-Result<TlsStream> TlsStream::Connect(const TlsContext& context, int fd, const std::string& host) {
+Result<TlsStream> TlsStream::Connect(const TlsContext& context, int fd, const std::string& address_host) {
+  const std::string& host = context.host_.empty() ? address_host : context.host_;
   TlsStream stream(SSL_new(context.context_), fd, false, {});
   SSL* const ssl = stream.ssl_;
   if (ssl == nullptr || SSL_get_rbio(ssl) == nullptr) return Fail("cannot start TLS: " + OpenSslReason());

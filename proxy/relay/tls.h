@@ -31,6 +31,7 @@ struct UpstreamTlsOptions {  // the leg towards the server
   std::string ca_file;           // PEM; "": the system's certificates
   std::string certificate_file;  // a client certificate, if the server wants one
   std::string key_file;
+  std::string host;  // sent as SNI and verified; "": the address's
   friend bool operator==(const UpstreamTlsOptions&, const UpstreamTlsOptions&) = default;
 };
 
@@ -45,9 +46,10 @@ class TlsContext {
 
  private:
   friend class TlsStream;
-  TlsContext(ssl_ctx_st* context, UpstreamTlsMode mode) : context_(context), mode_(mode) {}
+  explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
   ssl_ctx_st* context_;
-  UpstreamTlsMode mode_;
+  UpstreamTlsMode mode_ = UpstreamTlsMode::kDisable;
+  std::string host_;
 };
 
 inline constexpr size_t kTlsRecordBytes = 16384;  // the most plaintext of one record
@@ -66,8 +68,8 @@ class TlsStream {
   // Over a connected, non-blocking socket that stays the caller's. `direct` demands ALPN, as direct TLS does.
   // `already_read`: the stream's first bytes, if some were taken from the socket before.
   static Result<TlsStream> Accept(const TlsContext& context, int fd, bool direct, std::string_view already_read);
-  // `host` is sent as SNI unless it is a number, and is checked under verify-full.
-  static Result<TlsStream> Connect(const TlsContext& context, int fd, const std::string& host);
+  // The host is sent as SNI unless it is a number, and is checked under verify-full; the context's, if it has one.
+  static Result<TlsStream> Connect(const TlsContext& context, int fd, const std::string& address_host);
   TlsStream(TlsStream&& other) noexcept;
   TlsStream& operator=(TlsStream&& other) noexcept;
   ~TlsStream();

@@ -159,34 +159,5 @@ TEST(Upstream, IsAnUrlAnAddressOrASocket) {
   EXPECT_THAT(parsed("postgresql://a,b/app"), HasSubstr("several hosts"));
 }
 
-std::string Judged(const Environment& environment, const std::string& upstream = "") {
-  const auto plan = PlanAddresses(environment, {.upstream = upstream, .names = {}}, MachineWith({}));
-  const auto notes = JudgeEncryption(*plan);
-  if (!notes) return "refused: " + notes.error().message;
-  return notes->empty() ? "silent" : "said: " + notes->front();
-}
-
-TEST(Encryption, IsNeverGivenUpSilentlyTowardsAnotherMachine) {
-  EXPECT_THAT(Judged({{"URL", "postgresql://db/app"}}), HasSubstr("said: db:5432 is reached without TLS"));
-  EXPECT_THAT(Judged({{"URL", "postgresql://db/app?sslmode=prefer"}}), HasSubstr("said: "));
-  EXPECT_EQ(Judged({{"URL", "postgresql://db/app?sslmode=disable"}}), "silent");
-  EXPECT_THAT(Judged({{"URL", "postgresql://db/app?sslmode=require"}}), HasSubstr("refused: sslmode=require of URL"));
-  EXPECT_THAT(Judged({{"URL", "postgresql://db/app"}, {"PGSSLMODE", "require"}}),
-              HasSubstr("refused: PGSSLMODE=require"));
-  EXPECT_THAT(Judged({{"URL", "jdbc:postgresql://db/app?ssl=true"}}), HasSubstr("refused: "));
-  EXPECT_THAT(Judged({{"URL", "postgresql://127.evil.example/app?sslmode=require"}}), HasSubstr("refused: "));
-}
-
-TEST(Encryption, MayBeGivenUpOnThisMachineAndIsSaid) {
-  EXPECT_EQ(Judged({{"URL", "postgresql://localhost/app"}}), "silent");
-  EXPECT_EQ(Judged({{"URL", "postgresql:///app?host=/tmp&sslmode=require"}}), "silent");
-  EXPECT_THAT(Judged({{"URL", "postgresql+asyncpg://127.0.0.1/app?ssl=require"}}),
-              HasSubstr("said: ssl=require of URL is not kept"));
-  EXPECT_THAT(Judged({{"URL", "postgresql://[::1]/app?sslmode=verify-full"}}), HasSubstr("refused: "));
-  EXPECT_THAT(Judged({}, "postgresql://localhost?sslmode=require"),
-              HasSubstr("refused: sslmode=require of --upstream"));
-  EXPECT_THAT(Judged({{"URL", "postgresql://db/app?sslmode=verify-full"}}, "127.0.0.1:6000"), HasSubstr("said: "));
-}
-
 }  // namespace
 }  // namespace pgassay::cli

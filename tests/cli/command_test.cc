@@ -88,8 +88,20 @@ TEST_F(CommandLineTest, ProxySaysWhatItNeeds) {
   EXPECT_THAT(Pgassay("proxy --allow-root --upstream 127.0.0.1:1 --trace t.db --listen nonsense:port"),
               RefusedWith("--listen nonsense:port"));
   EXPECT_THAT(Pgassay("proxy --allow-root --upstream mysql://db --trace t.db"), RefusedWith("no PostgreSQL URL"));
-  EXPECT_THAT(Pgassay("proxy --allow-root --upstream 'postgresql://u:secret@db?sslmode=require' --trace t.db"),
-              RefusedWith("demands TLS"));
+  EXPECT_THAT(Pgassay("proxy --allow-root --upstream 127.0.0.1:1 --trace t.db --tls-cert t.crt"),
+              RefusedWith("--tls-cert and --tls-key go together"));
+  EXPECT_THAT(Pgassay("proxy --allow-root --upstream 127.0.0.1:1 --trace t.db --tls-cert no.crt --tls-key no.key"),
+              RefusedWith("cannot use the certificate no.crt"));
+  EXPECT_THAT(
+      Pgassay("proxy --allow-root --upstream 127.0.0.1:1 --trace t.db --tls-passthrough --upstream-tls require"),
+      RefusedWith("--tls-passthrough"));
+}
+
+TEST_F(CommandLineTest, TlsInitMakesCertificatesOnce) {
+  EXPECT_EQ(Pgassay("tls-init certificates").code, 0);
+  EXPECT_TRUE(Exists("certificates/localhost.key"));
+  EXPECT_THAT(Pgassay("tls-init certificates"), RefusedWith("certificates/localhost.key"));
+  EXPECT_THAT(Pgassay("tls-init"), RefusedWith("tls-init needs a directory"));
 }
 
 TEST_F(CommandLineTest, AServerThatIsNotThereIsSaidBeforeAnythingStarts) {

@@ -115,8 +115,8 @@ TEST(DatabaseUrl, SaysTheStrictestDemandForTls) {
   EXPECT_EQ(demand("sslmode=disable"), TlsDemand::kOff);
   EXPECT_EQ(demand("sslmode=prefer"), TlsDemand::kPrefer);
   EXPECT_EQ(demand("ssl=true"), TlsDemand::kRequire);
-  EXPECT_EQ(demand("sslmode=VERIFY-FULL"), TlsDemand::kVerify);
-  EXPECT_EQ(demand("sslmode=verify-ca&ssl=false"), TlsDemand::kVerify);
+  EXPECT_EQ(demand("sslmode=VERIFY-FULL"), TlsDemand::kVerifyFull);
+  EXPECT_EQ(demand("sslmode=verify-ca&ssl=false"), TlsDemand::kVerifyCa);
   EXPECT_EQ(demand("channel_binding=require"), TlsDemand::kRequire);
   EXPECT_EQ(demand("gssencmode=prefer"), TlsDemand::kUnsaid);
 }

@@ -36,7 +36,7 @@ class Certificates {
     return {.certificate_file = Path("localhost.crt"), .key_file = Path("localhost.key")};
   }
   UpstreamTlsOptions Trusting(UpstreamTlsMode mode = UpstreamTlsMode::kVerifyFull) const {
-    return {.mode = mode, .ca_file = Path("ca.crt"), .certificate_file = "", .key_file = ""};
+    return {.mode = mode, .ca_file = Path("ca.crt"), .certificate_file = "", .key_file = "", .host = ""};
   }
 
  private:
