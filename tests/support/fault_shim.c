@@ -1,0 +1,49 @@
+// Preloaded into pgassay by the end-to-end tests: while the file that PGASSAY_FAULT names exists and is not empty, it says what fails on files whose
+// name ends in .db or .db-wal: the errno of every write, or with "sync" before it of every fsync and fdatasync. Nothing else is touched.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int fault(int fd, int syncing) {
+  const char* name = getenv("PGASSAY_FAULT");
+  if (name == NULL) return 0;
+  char link[64], target[4096], said[32] = "";
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  const ssize_t length = readlink(link, target, sizeof target - 1);
+  if (length <= 0) return 0;
+  target[length] = '\0';
+  const int ours = (length > 3 && strcmp(target + length - 3, ".db") == 0) || (length > 7 && strcmp(target + length - 7, ".db-wal") == 0);
+  if (!ours) return 0;
+  const long file = syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC, 0);
+  if (file < 0) return 0;
+  const long read_bytes = syscall(SYS_read, file, said, sizeof said - 1);
+  syscall(SYS_close, file);
+  if (read_bytes <= 0) return 0;
+  const int of_sync = strncmp(said, "sync", 4) == 0;
+  return of_sync == syncing ? atoi(said + (of_sync ? 4 : 0)) : 0;
+}
+
+static int fails(int fd, int syncing) {
+  const int saved = errno;
+  const int error = fault(fd, syncing);
+  errno = error != 0 ? error : saved;
+  return error != 0;
+}
+
+ssize_t pwrite64(int fd, const void* bytes, size_t count, off64_t at) {
+  if (fails(fd, 0)) return -1;
+  return syscall(SYS_pwrite64, fd, bytes, count, at);
+}
+ssize_t pwrite(int fd, const void* bytes, size_t count, off_t at) { return pwrite64(fd, bytes, count, at); }
+ssize_t write(int fd, const void* bytes, size_t count) {
+  if (fails(fd, 0)) return -1;
+  return syscall(SYS_write, fd, bytes, count);
+}
+int fsync(int fd) { return fails(fd, 1) ? -1 : (int)syscall(SYS_fsync, fd); }
+int fdatasync(int fd) { return fails(fd, 1) ? -1 : (int)syscall(SYS_fdatasync, fd); }
