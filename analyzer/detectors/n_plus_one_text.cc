@@ -65,18 +65,6 @@ void AddProvenance(Finding& finding, const FindingFacts& facts) {
                                {"order_tau", edge.order_tau}}});
 }
 
-void AddCost(Finding& finding, const FindingFacts& facts) {
-  const uint64_t before = facts.sums.RoundTrips();
-  const uint64_t after = before - std::min(before, facts.sums.RoundTripsSaved());
-  finding.evidence.push_back(
-      {fmt::format("{} -> {}, {} of {} in the database", Counted(before, "round trip"), Count(after),
-                   Duration(facts.sums.child_ns), Duration(finding.unit_database_ns)),
-       {{"round_trips_before", static_cast<double>(before)},
-        {"round_trips_after", static_cast<double>(after)},
-        {"child_ms", static_cast<double>(facts.sums.child_ns) / 1e6},
-        {"unit_ms", static_cast<double>(finding.unit_database_ns) / 1e6}}});
-}
-
 void AddRelation(Finding& finding, const FindingFacts& facts) {
   const std::string parent = NameOf(facts.columns.parent), child = NameOf(facts.columns.child);
   if (facts.relationship == Relationship::kSameKey) {
@@ -90,15 +78,6 @@ void AddRelation(Finding& finding, const FindingFacts& facts) {
         {fmt::format("names do not relate {} and {}, but the values matched in every unit", child, parent), {}});
   } else {
     finding.evidence.push_back({fmt::format("names do not tell whether {} refers to {}", child, parent), {}});
-  }
-}
-
-void AddTree(Finding& finding) {
-  for (const FindingStep& step : finding.steps) {
-    finding.evidence.push_back(
-        {fmt::format("below it {}: {} more, {}", step.edge, Count(step.executions), Duration(step.database_ns)),
-         {{"executions", static_cast<double>(step.executions)},
-          {"database_ms", static_cast<double>(step.database_ns) / 1e6}}});
   }
 }
 
@@ -236,8 +215,6 @@ void WriteTexts(Finding& finding, const FindingFacts& facts, const TraceView& vi
   WriteFix(finding, facts, view);
   WriteSummary(finding, facts);
   AddProvenance(finding, facts);
-  AddCost(finding, facts);
-  AddTree(finding);
   AddRelation(finding, facts);
   AddCaveats(finding, facts);
 }
