@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # Fast rather than durable: the data lives as long as one test run. Parallel plans would only add noise.
@@ -71,8 +72,21 @@ class PrivatePostgres:
     user = "shop"
     dbname = "shop"
 
-    def __init__(self, server: Path | None = None) -> None:
-        """`server` has initdb and postgres of another version; clients are those of server_programs() all the same."""
+    def __init__(
+        self,
+        server: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+        files: Mapping[str, Path] | None = None,
+        hba: Sequence[str] = (),
+    ) -> None:
+        """`server` has initdb and postgres of another version; clients are those of server_programs() all the same.
+
+        settings: besides SETTINGS · files: copied into the data folder under these names, the server's own · hba: lines
+        of pg_hba.conf before those that trust everybody on this machine.
+        """
+        self.settings = SETTINGS | dict(settings or {})
+        self.files = dict(files or {})
+        self.hba = list(hba)
         self.programs = server_programs()
         self.server = server or self.programs
         self.port = 0
@@ -86,6 +100,7 @@ class PrivatePostgres:
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         try:
             self._initdb(owner)
+            self._furnish(owner)
             self._launch(owner)
         except BaseException:
             self.stop()
@@ -136,8 +151,18 @@ class PrivatePostgres:
         if done.returncode != 0:
             raise NoServer(f"initdb failed: {done.stderr.strip()}")
 
+    def _furnish(self, owner: pwd.struct_passwd | None) -> None:
+        data = self.folder / "data"
+        for name, source in self.files.items():
+            shutil.copyfile(source, data / name)
+            (data / name).chmod(0o600)
+            if owner:
+                os.chown(data / name, owner.pw_uid, owner.pw_gid)
+        rules = data / "pg_hba.conf"
+        rules.write_text("".join(f"{line}\n" for line in self.hba) + rules.read_text())
+
     def _launch(self, owner: pwd.struct_passwd | None) -> None:
-        settings = {"listen_addresses": self.host, "unix_socket_directories": str(self.folder), **SETTINGS}
+        settings = {"listen_addresses": self.host, "unix_socket_directories": str(self.folder), **self.settings}
         for _ in range(3):  # another process may take the port between our look and the server's bind
             self.port = free_port()
             command = [str(self.server / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
