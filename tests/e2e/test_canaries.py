@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import pty
 import re
+import select
 import sqlite3
 import struct
 import subprocess
@@ -733,6 +736,37 @@ def test_no_canary_reaches_a_file(guarded: PrivatePostgres, pgassay_binary: Path
         assert f"{KEPT}_{kept}".encode() in everything
     assert f"/{KEPT}/route".encode() in everything
     assert any(finding["rule"] == "n-plus-one" for finding in json.loads(said["report json, after"])["findings"])
+
+
+def test_a_terminal_is_told_no_value(guarded: PrivatePostgres, pgassay_binary: Path, tmp_path: Path) -> None:
+    """On a terminal the proxy says more: how it goes, and findings as they come."""
+    ours, theirs = pty.openpty()
+    words = [str(pgassay_binary), "proxy", "--allow-root", "--listen", "127.0.0.1:0", "--upstream", guarded.dsn(dbname="canaries")]
+    process = subprocess.Popen([*words, "--trace", str(tmp_path / "trace.db")], env=guarded.env("canaries") | {"TERM": "xterm"}, stderr=theirs)
+    os.close(theirs)
+    try:
+        said = b""
+        while not (match := re.search(rb"listening on 127\.0\.0\.1:(\d+)", said)):
+            said += os.read(ours, 4096)
+        port = int(match[1])
+        sender = Sender(guarded, port, Wire(port, guarded.user, "canaries"), lambda: Wire(port, guarded.user, "canaries"))
+        PLACES["an n plus one with canaries for keys"](sender, word(1), digits(1))
+        sender.wire.close()
+        deadline = time.monotonic() + 4
+        while time.monotonic() < deadline:
+            if select.select([ours], [], [], 0.2)[0]:
+                said += os.read(ours, 4096)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+    while select.select([ours], [], [], 0.2)[0]:
+        try:
+            said += os.read(ours, 4096)
+        except OSError:  # nobody holds the other side any more
+            break
+    os.close(ours)
+    assert b"finding" in said, said
+    assert hits(said) == []
 
 
 def test_the_words_of_run_hold_no_secret(guarded: PrivatePostgres, pgassay_binary: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 // Preloaded into pgassay by the end-to-end tests: while the file that PGASSAY_FAULT names exists and is not empty, it says what fails on files whose
-// name ends in .db or .db-wal: the errno of every write, or with "sync" before it of every fsync and fdatasync. Nothing else is touched.
+// name ends in .db or .db-wal: the errno of every write; with "sync" before it, of every fsync and fdatasync; "slow" and a number delays each write by
+// so many milliseconds. Nothing else is touched.
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,6 +25,10 @@ static int fault(int fd, int syncing) {
   const long read_bytes = syscall(SYS_read, file, said, sizeof said - 1);
   syscall(SYS_close, file);
   if (read_bytes <= 0) return 0;
+  if (strncmp(said, "slow", 4) == 0) {
+    if (!syncing) usleep((useconds_t)atoi(said + 4) * 1000);
+    return 0;
+  }
   const int of_sync = strncmp(said, "sync", 4) == 0;
   return of_sync == syncing ? atoi(said + (of_sync ? 4 : 0)) : 0;
 }
