@@ -30,7 +30,7 @@ StartupKind KindOf(uint32_t length, uint32_t code) {
 
 Startup ClassifyStartup(std::string_view first_bytes) {
   if (first_bytes.empty()) return {};
-  // A length of at most 10 000 begins with a zero byte, so the first byte alone tells a TLS record.
+  // A length of at most 10 004 begins with a zero byte, so the first byte alone tells a TLS record.
   if (first_bytes[0] == kTlsHandshake) return {.kind = StartupKind::kDirectTls};
   if (first_bytes.size() < 4) return {.kind = first_bytes[0] == 0 ? StartupKind::kIncomplete : StartupKind::kInvalid};
   const uint32_t length = ReadUint32(first_bytes);

@@ -14,7 +14,7 @@
 namespace pgassay::wire {
 
 inline constexpr size_t kStartupHeaderBytes = 8;      // length and request code: enough to classify
-inline constexpr uint32_t kMaxStartupBytes = 10'000;  // the server's own limit (MAX_STARTUP_PACKET_LENGTH)
+inline constexpr uint32_t kMaxStartupBytes = 10'004;  // the server allows 10 000 behind the length (measured)
 
 enum class StartupKind : uint8_t {
   kIncomplete,     // fewer than eight bytes, and not yet wrong

@@ -36,20 +36,22 @@ class Step:
 @dataclass(frozen=True)
 class Conversation:
     name: str
-    since: int  # the first major version that speaks so
+    since: int  # the first and the last major version that speak so
+    until: int
     masked: bytes  # types whose bodies differ from run to run
     steps: list[Step]
 
 
 def live_conversations(folder: Path) -> list[Conversation]:
-    """Those marked `live`, `live since 18`, `live mask D`; a server that trusts its client takes part in no other."""
+    """Those marked `live`, `live since 14 until 17`, `live mask D`; a server that trusts its client takes part in no other."""
     found = []
     for path in sorted(folder.glob("*.golden")):
         lines = path.read_text().splitlines()
         marks = [line.split(" ")[1:] for line in lines if line.split(" ")[0] == "live"]
         if marks:
             options = dict(zip(marks[0][::2], marks[0][1::2], strict=True))
-            found.append(Conversation(path.stem, int(options.get("since", 0)), options.get("mask", "").encode(), _steps(lines)))
+            since, until = int(options.get("since", 0)), int(options.get("until", 99))
+            found.append(Conversation(path.stem, since, until, options.get("mask", "").encode(), _steps(lines)))
     return found
 
 

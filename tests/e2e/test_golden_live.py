@@ -6,9 +6,11 @@ PostgreSQL 15 is Debian's; the others are what `scripts/setup servers` installs,
 from __future__ import annotations
 
 import os
+import re
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,7 +141,7 @@ def _shut(connection: socket.socket) -> None:
 
 
 def comparable(heard: Heard, masked: bytes) -> Heard:
-    """Without what differs between any two sessions of one server: process ids, keys, numbers of new tables."""
+    """Without what differs between any two sessions of one server: process ids, keys, numbers of new tables, names of temporary schemas."""
     return Heard([(kind, b"" if kind and kind in masked else _comparable_body(kind, body)) for kind, body in heard.frames], heard.end)
 
 
@@ -148,6 +150,8 @@ def _comparable_body(kind: bytes, body: bytes) -> bytes:
         return bytes(len(body))
     if kind == b"A":
         return bytes(4) + body[4:]
+    if kind == b"E":
+        return re.sub(rb"\0spg_temp_\d+\0", b"\0spg_temp\0", body)
     if kind == b"T":
         for at in _table_oids(body):
             if struct.unpack_from(">I", body, at)[0] >= FIRST_OWN_OID:
@@ -216,30 +220,59 @@ def cases() -> list[object]:
             reason = f"missing runtime: PostgreSQL {major} (scripts/setup servers, then scripts/test --all)"
             found.append(pytest.param(major, None, id=f"{major}", marks=pytest.mark.skip(reason)))
             continue
-        spoken = [one for one in GOLDEN if one.since <= major]
+        spoken = [one for one in GOLDEN if one.since <= major <= one.until]
         found += [pytest.param(major, one, id=f"{major}-{one.name}") for one in spoken]
     return found
 
 
-@pytest.fixture(scope="module")
-def pair(request: pytest.FixtureRequest, pgassay_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+@contextmanager
+def running_pair(major: int, binary: Path, folder: Path) -> Iterator[Pair]:
     """A server of this major version with pgassay before it, and alice as the golden files know her."""
-    try:
-        server = PrivatePostgres(other_server(request.param)).start()
-    except NoServer as error:
-        pytest.skip(str(error))
-    with server:
+    with PrivatePostgres(other_server(major)) as server:
         server.psql("create role alice superuser login")
-        with running_proxy(pgassay_binary, server, tmp_path_factory.mktemp("golden") / "live.db") as proxy:
+        with running_proxy(binary, server, folder / "live.db") as proxy:
             yield Pair(Address(server.host, server.port), Address(proxy.host, proxy.port))
 
 
-@pytest.mark.parametrize(("pair", "conversation"), cases(), indirect=["pair"])
-def test_conversation(pair: Pair, conversation: Conversation) -> None:
+class Pairs:
+    """One pair at a time; the cases come in the order of their versions."""
+
+    def __init__(self, start: Callable[[int], AbstractContextManager[Pair]]) -> None:
+        self._start = start
+        self._open = ExitStack()
+        self._major = 0
+        self._pair: Pair | None = None
+
+    def of(self, major: int) -> Pair:
+        if self._pair is None or self._major != major:
+            self.close()
+            self._pair = self._open.enter_context(self._start(major))
+            self._major = major
+        return self._pair
+
+    def close(self) -> None:
+        self._pair = None
+        self._open.close()
+
+
+@pytest.fixture(scope="module")
+def pairs(pgassay_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
+    started = Pairs(lambda major: running_pair(major, pgassay_binary, tmp_path_factory.mktemp("golden")))
+    yield started
+    started.close()
+
+
+@pytest.mark.parametrize(("major", "conversation"), cases())
+def test_conversation(pairs: Pairs, major: int, conversation: Conversation) -> None:
+    try:
+        pair = pairs.of(major)
+    except NoServer as error:
+        pytest.skip(str(error))
     direct = comparable(play(pair.direct, conversation.steps), conversation.masked)
     if not any(step.kind == "raw" for step in conversation.steps):
         assert said(direct.frames, conversation.masked) == said(written(conversation), conversation.masked)
     assert direct.end in ("closed", "reset", "reset by us")
     assert comparable(play(pair.through, conversation.steps), conversation.masked) == direct
     if sum(len(step.data) for step in conversation.steps if step.kind == "send") <= MAX_BYTEWISE:
-        assert comparable(play(pair.through, conversation.steps, 1), conversation.masked) == direct, "sent byte by byte"
+        bytewise = comparable(play(pair.through, conversation.steps, 1), conversation.masked)
+        assert bytewise.frames == direct.frames, "sent byte by byte"  # how it ends depends on what the server left unread

@@ -1,7 +1,9 @@
 // Conversations as text: the form of tests/golden/*.golden, one message a line. tests/e2e/conversation_text.py reads
 // the same form for the live run.
 //
-//   # comment                     live                     a real server speaks so too: see test_golden_live.py
+//   # comment
+//   live                          a real server speaks so too, and test_golden_live.py asks it
+//   live since 14 until 17 mask D of these versions only; bodies of DataRow differ from run to run
 //   login                         start-up and login of alice, without encryption or password
 //   F Query "select 1"            a frontend message, by its name in the manual, then its fields
 //   B DataRow "1" null            a backend message

@@ -159,7 +159,7 @@ TEST(FrameReader, UntypedMessagesAreThoseBeforeLogin) {
   EXPECT_EQ(frame.type, kStartupFrame);
   EXPECT_EQ(frame.total_length, message.size());
   EXPECT_EQ(frame.body, std::string_view(message).substr(4));
-  const std::string too_long = Int32(10'001);
+  const std::string too_long = Int32(10'005);
   bytes = too_long;
   EXPECT_EQ(reader.Next(bytes, whole, frame), Step::kBadLength);
 }

@@ -41,7 +41,7 @@ TEST(ClassifyStartup, TakesUnknownMinorVersionsButNoOtherMajor) {
 
 TEST(ClassifyStartup, RefusesLengthsThatCannotBe) {
   EXPECT_EQ(KindOf(Int32(7) + Int32(196608)), StartupKind::kInvalid);
-  EXPECT_EQ(KindOf(Int32(10'001) + Int32(196608)), StartupKind::kInvalid);
+  EXPECT_EQ(KindOf(Int32(10'005) + Int32(196608)), StartupKind::kInvalid);
   EXPECT_EQ(KindOf(Int32(-1) + Int32(196608)), StartupKind::kInvalid);
   EXPECT_EQ(KindOf(Int32(9) + Int32(80877103)), StartupKind::kInvalid);
   EXPECT_EQ(KindOf(CancelRequest(1, "abc")), StartupKind::kInvalid);
