@@ -5,7 +5,9 @@
 namespace pgassay::relay {
 namespace {
 
-constexpr std::string_view kPlus("SCRAM-SHA-256-PLUS", 19);  // with its NUL
+using namespace std::string_view_literals;
+
+constexpr std::string_view kPlus = "SCRAM-SHA-256-PLUS\0"sv;
 constexpr size_t kHeaderBytes = 5;
 constexpr size_t kLengthAt = 1;
 constexpr size_t kLengthBytes = 4;

@@ -18,7 +18,7 @@ namespace pgassay::relay {
 namespace {
 
 constexpr long kDaysValid = 825;  // the longest that clients accept of a leaf certificate
-constexpr long kSecondsPerDay = 24 * 60 * 60;
+constexpr long kSecondsPerDay = 24L * 60 * 60;
 
 struct Free {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
