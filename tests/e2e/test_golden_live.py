@@ -22,6 +22,7 @@ from private_postgres import NoServer, PrivatePostgres
 PATIENCE_S = 10
 FIRST_OWN_OID = 16384  # of what users create: numbered anew in each run
 MAX_BYTEWISE = 4096
+DEBIANS = 15
 OTHER_SERVERS = REPOSITORY / "build" / "servers" / "node_modules"
 GOLDEN = live_conversations(REPOSITORY / "tests" / "golden")
 
@@ -209,16 +210,23 @@ class Pair:
 
 def other_server(major: int) -> Path | None:
     programs = OTHER_SERVERS / f"postgresql-{major}" / "native" / "bin"
-    wanted = os.environ.get("PGASSAY_E2E_ALL") == "1"
-    return programs if wanted and (programs / "postgres").exists() else None
+    return programs if (programs / "postgres").exists() else None
+
+
+def why_not(major: int) -> str:
+    """Why this version is left out; empty if it is not."""
+    if major == DEBIANS:
+        return ""
+    if os.environ.get("PGASSAY_E2E_ALL") != "1":
+        return f"PostgreSQL {major} takes part in scripts/test --all"
+    return "" if other_server(major) else f"missing runtime: PostgreSQL {major} (scripts/setup servers)"
 
 
 def cases() -> list[object]:
     found: list[object] = []
-    for major in (15, 14, 16, 17, 18):
-        if major != 15 and other_server(major) is None:
-            reason = f"missing runtime: PostgreSQL {major} (scripts/setup servers, then scripts/test --all)"
-            found.append(pytest.param(major, None, id=f"{major}", marks=pytest.mark.skip(reason)))
+    for major in (DEBIANS, 14, 16, 17, 18):
+        if reason := why_not(major):
+            found.append(pytest.param(major, None, id=str(major), marks=pytest.mark.skip(reason)))
             continue
         spoken = [one for one in GOLDEN if one.since <= major <= one.until]
         found += [pytest.param(major, one, id=f"{major}-{one.name}") for one in spoken]
@@ -228,7 +236,7 @@ def cases() -> list[object]:
 @contextmanager
 def running_pair(major: int, binary: Path, folder: Path) -> Iterator[Pair]:
     """A server of this major version with pgassay before it, and alice as the golden files know her."""
-    with PrivatePostgres(other_server(major)) as server:
+    with PrivatePostgres(None if major == DEBIANS else other_server(major)) as server:
         server.psql("create role alice superuser login")
         with running_proxy(binary, server, folder / "live.db") as proxy:
             yield Pair(Address(server.host, server.port), Address(proxy.host, proxy.port))
