@@ -72,7 +72,7 @@ Result<SupervisorOptions> OptionsFrom(const Invocation& invocation) {
   options.relay.client_tls = *client_tls;
   options.relay.tls_passthrough = passthrough;
   options.relay.plaintext_remote = settings.Switch("allow-plaintext-remote");
-  options.relay.keep_channel_binding_offer = settings.Switch("keep-channel-binding-offer");
+  options.relay.keep_binding_offer = settings.Switch("keep-binding-offer");
   options.relay.routes = std::move(*routes);
   options.relay.threads = static_cast<int>(settings.Count("threads"));
   options.relay.max_connections = static_cast<int>(settings.Count("max-connections"));

@@ -51,7 +51,7 @@ SupervisorOptions OptionsFor(const AddressPlan& plan, const Encryption& encrypti
                                     .upstream = plan.upstreams[i].address,
                                     .upstream_tls = encryption.upstreams[i]});
   }
-  options.relay.keep_channel_binding_offer = settings.Switch("keep-channel-binding-offer");
+  options.relay.keep_binding_offer = settings.Switch("keep-binding-offer");
   options.relay.threads = static_cast<int>(settings.Count("threads"));
   options.trace.path = settings.IsSet("trace") ? settings.Text("trace") : FreshTracePath(invocation.environment);
   options.trace.append = settings.Switch("append");

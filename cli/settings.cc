@@ -40,7 +40,7 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
      "also store this key of the tags in SQL comments; may be repeated"},
     {"allow-root", SettingKind::kSwitch, "", "false", 0, 0, kProxy, "run although this is root"},
     {"allow-plaintext-remote", SettingKind::kSwitch, "", "false", 0, 0, kProxy,
-     "listen on an address that other machines reach, without TLS"},
+     "let other machines connect without TLS, where --listen names an address that they reach"},
     {"tls-cert", SettingKind::kText, "FILE", "", 0, 0, kProxy,
      "the certificate (PEM, with its chain) to show to clients that ask for TLS; read again at SIGHUP"},
     {"tls-key", SettingKind::kText, "FILE", "", 0, 0, kProxy, "its private key (PEM)"},
@@ -54,7 +54,7 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
     {"upstream-cert", SettingKind::kText, "FILE", "", 0, 0, kRun | kProxy,
      "a client certificate (PEM) to show to the server"},
     {"upstream-key", SettingKind::kText, "FILE", "", 0, 0, kRun | kProxy, "its private key (PEM)"},
-    {"keep-channel-binding-offer", SettingKind::kSwitch, "", "false", 0, 0, kRun | kProxy,
+    {"keep-binding-offer", SettingKind::kSwitch, "", "false", 0, 0, kRun | kProxy,
      "leave SCRAM-SHA-256-PLUS in the server's list even where the client's leg is plain and the server's is TLS; "
      "libpq "
      "then refuses the login"},

@@ -44,7 +44,7 @@ struct Shared {
   const HashKey& key;
   TlsContexts tls;
   bool tls_passthrough;
-  bool keep_channel_binding_offer;
+  bool keep_binding_offer;
   CancelKeys cancel_keys;
   ClientProcessFinder clients;
   std::atomic<uint64_t> next_session_id = 1;

@@ -102,7 +102,7 @@ void EventLoop::OnServerTls(Connection& connection) {
   SetDeadline(connection, 0);
   const SocketAddress client = PeerAddress(connection.client.fd.get());
   const bool near = client.family() == AF_UNIX || client.loopback();
-  if (!connection.client.tls && near && !shared_.keep_channel_binding_offer && connection.cancel_request.empty()) {
+  if (!connection.client.tls && near && !shared_.keep_binding_offer && connection.cancel_request.empty()) {
     connection.offer = std::make_unique<ChannelBindingOffer>();
   }
   BeginRelaying(connection);

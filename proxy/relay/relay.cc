@@ -53,7 +53,7 @@ Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, Rel
                 .key = *memory.key,
                 .tls = TlsContexts(options, memory.totals->certificates),
                 .tls_passthrough = options.tls_passthrough,
-                .keep_channel_binding_offer = options.keep_channel_binding_offer,
+                .keep_binding_offer = options.keep_binding_offer,
                 .cancel_keys = {},
                 .clients = {}};
   if (Result<> loaded = shared.tls.Load(); !loaded) return loaded;

@@ -33,9 +33,9 @@ struct RelayOptions {
   int max_connections = 1000;
   std::chrono::milliseconds first_bytes_limit{60'000};  // for a new connection to say what it wants, and for TLS
   ClientTlsOptions client_tls = {};
-  bool tls_passthrough = false;  // TLS that a client begins goes to the server unread; REQUIRES: no TLS of our own
-  bool plaintext_remote = true;  // false: who listens beyond this machine serves TLS only
-  bool keep_channel_binding_offer = false;  // see channel_binding.h
+  bool tls_passthrough = false;     // TLS that a client begins goes to the server unread; REQUIRES: no TLS of our own
+  bool plaintext_remote = true;     // false: who listens beyond this machine serves TLS only
+  bool keep_binding_offer = false;  // see channel_binding.h
 };
 
 // Reads the certificates once, so that errors are told before anything starts, or before the relay is told to read

@@ -130,7 +130,7 @@ def test_scram_matrix(
     flags = {
         "plain, plain": [],
         "plain, TLS": to_server(server_certificates),
-        "plain, TLS, offer kept": [*to_server(server_certificates), "--keep-channel-binding-offer"],
+        "plain, TLS, offer kept": [*to_server(server_certificates), "--keep-binding-offer"],
         "own certificate, plain": own_tls(own_certificates),
         "own certificate, TLS": own_tls(own_certificates) + to_server(server_certificates),
         "server's certificate, TLS": own_tls(server_certificates) + to_server(server_certificates),

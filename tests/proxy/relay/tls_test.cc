@@ -468,7 +468,7 @@ TEST(TlsRelay, TakesTheBindingOfferAwayOnlyBetweenAPlainClientAndATlsServer) {
   for (const bool keep : {false, true}) {
     FakeServer upstream(Ipv4());
     RelayOptions options = TlsRoute(upstream, true, true);
-    options.keep_channel_binding_offer = keep;
+    options.keep_binding_offer = keep;
     RunningRelay relay(options);
     Socket plain = relay.Connect();
     plain.Send(StartupMessage());
