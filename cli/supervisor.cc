@@ -316,7 +316,8 @@ Result<> Supervisor::State::Stop() {
 
 Result<Supervisor> Supervisor::Start(const SupervisorOptions& options) {
   assert(options.relay.threads >= 1 && options.relay.threads <= kMaxLoops);
-  ::prctl(PR_SET_DUMPABLE, 0);  // the rings, with SQL as it was sent, are mapped here too; what `run` executes is dumpable again
+  ::prctl(PR_SET_DUMPABLE,
+          0);  // the rings, with SQL as it was sent, are mapped here too; what `run` executes is dumpable again
   if (Result<> usable = relay::CheckCertificates(options.relay); !usable) return std::unexpected(usable.error());
   Result<std::vector<relay::Listener>> listeners = relay::BindListeners(options.relay);
   if (!listeners) return std::unexpected(listeners.error());

@@ -167,7 +167,9 @@ class Lexer {
         break;
     }
     if (Is(c, kOperatorChar)) return Operator(begin);
-    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') return Stop(begin);
+    // Never outside a literal; a backslash here means that quotes were escaped with it (standard_conforming_strings =
+    // off).
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f' || c == '\\') return Stop(begin);
     return Single(TokenKind::kOther);
   }
 

@@ -569,6 +569,7 @@ def _(to: Sender, w: str, n: str) -> None:
     to.wire.simple("SET standard_conforming_strings = off")
     to.wire.simple(rf"SELECT 'a\' {w} \'b', 'c\'' , '{w}'")
     to.wire.simple(rf"INSERT INTO t (id, name) VALUES (77, '\\\' {w}'), (78, 'x')")
+    to.wire.simple(rf"SELECT '\' {w} \'', 'x'")
     to.wire.simple("RESET standard_conforming_strings")
 
 

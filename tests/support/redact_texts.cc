@@ -1,5 +1,6 @@
-// What the recorder makes of SQL texts, for a comparison with another account of the same run: texts on stdin, each ended by a NUL; for each text
-// on stdout its statements, each as shape hash (as SQLite shows it), US, the statement as sent, US, the statement redacted, RS; then a NUL.
+// What the recorder makes of SQL texts, for a comparison with another account of the same run: texts on stdin, each
+// ended by a NUL; for each text on stdout its statements, each as shape hash (as SQLite shows it), US, the statement as
+// sent, US, the statement redacted, RS; then a NUL.
 #include <cstdint>
 #include <iostream>
 #include <iterator>

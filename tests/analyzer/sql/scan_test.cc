@@ -211,7 +211,8 @@ const std::vector<std::string> kPlaces = {"SELECT @",
                                           "SELECT \xE2\x80\x9C#\xE2\x80\x9D",
                                           "SELECT \xE2\x80\x98#\xE2\x80\x99, 'x'",
                                           "SELECT \x01#",
-                                          "SELECT 1 \x7f #"};
+                                          "SELECT 1 \x7f #",
+                                          "SELECT '\\' # \\''"};
 
 std::string Replace(std::string text, const std::string& what, const std::string& with) {
   for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size())
