@@ -77,8 +77,9 @@ struct Connection {
   Leg client;
   Leg server;
   Phase phase = Phase::kHolding;
-  bool closed = false;      // waits for the end of the batch to be freed
-  bool holds_slot = false;  // counts against max_connections
+  bool closed = false;          // waits for the end of the batch to be freed
+  bool holds_slot = false;      // counts against max_connections
+  bool holds_tls_slot = false;  // counts among the handshakes
   bool cancel_key_known = false;
   uint8_t held_bytes = 0;
   uint16_t route = 0;         // of its listener

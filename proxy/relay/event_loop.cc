@@ -279,6 +279,7 @@ void EventLoop::TakeSlotAndDial(Connection& connection) {
                   fmt::format("pgassay: too many connections (--max-connections is {})", shared_.max_connections));
   }
   connection.holds_slot = true;
+  ReleaseTlsSlot(connection);
   DialNext(connection);
 }
 
@@ -559,6 +560,7 @@ void EventLoop::Close(Connection& connection, session::SessionEnd end) {
   connection.closed = true;
   SetDeadline(connection, 0);
   ReleaseSlot(connection);
+  ReleaseTlsSlot(connection);
   for (Leg* leg : {&connection.client, &connection.server}) {
     if (leg->tls && leg->fd && leg->write_open) leg->EndSending(true);
     leg->Drop();  // closing takes a descriptor out of epoll

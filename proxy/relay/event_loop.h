@@ -49,6 +49,7 @@ struct Shared {
   ClientProcessFinder clients;
   std::atomic<uint64_t> next_session_id = 1;
   std::atomic<int> open_connections = 0;
+  std::atomic<int> tls_before_login = 0;  // client handshakes, and what follows them until the login
 };
 
 class EventLoop {
@@ -84,6 +85,8 @@ class EventLoop {
   void OnDirectTls(Connection& connection);
   bool NothingBehind(Connection& connection);
   void AnswerNo(Connection& connection, std::atomic<uint64_t>& counter);
+  bool TakeTlsSlot(Connection& connection);
+  void ReleaseTlsSlot(Connection& connection);
   void StartClientTls(Connection& connection, bool direct);
   void OnClientTls(Connection& connection);
   void OnCancelBytes(Connection& connection);

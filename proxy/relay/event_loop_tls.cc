@@ -44,6 +44,9 @@ void EventLoop::OnSslRequest(Connection& connection) {
   if (shared_.tls_passthrough) return TakeSlotAndDial(connection);
   if (!shared_.tls.for_clients()) return AnswerNo(connection, totals_.ssl_refused);
   if (!NothingBehind(connection)) return;
+  if (!TakeTlsSlot(connection)) {
+    return Refuse(connection, kTooManyConnections, "pgassay: too many TLS connections that have not logged in");
+  }
   if (::send(connection.client.fd.get(), "S", 1, MSG_NOSIGNAL) != 1) {
     return Close(connection, session::SessionEnd::kClientClosed);
   }
@@ -53,11 +56,28 @@ void EventLoop::OnSslRequest(Connection& connection) {
 
 void EventLoop::OnDirectTls(Connection& connection) {
   if (connection.client.tls) return Refuse(connection, kProtocolViolation, "encryption was requested twice");
-  if (shared_.tls.for_clients()) return StartClientTls(connection, true);
+  if (shared_.tls.for_clients() && TakeTlsSlot(connection)) return StartClientTls(connection, true);
   // Nothing that we could say would be understood; a server that is reached in plain may know what to do with it.
-  if (shared_.tls_passthrough || !shared_.tls.for_upstream(connection.route)) return TakeSlotAndDial(connection);
+  const bool may_pass = !shared_.tls.for_clients() && !shared_.tls.for_upstream(connection.route);
+  if (may_pass) return TakeSlotAndDial(connection);
   Count(totals_.ssl_refused);
   Close(connection, session::SessionEnd::kClientClosed);
+}
+
+// A handshake takes tens of kilobytes: as many may wait for their login as may be logged in. They hold no login's slot,
+// so that a cancel request gets through when all of those are taken.
+bool EventLoop::TakeTlsSlot(Connection& connection) {
+  if (shared_.tls_before_login.fetch_add(1, std::memory_order_relaxed) >= shared_.max_connections) {
+    shared_.tls_before_login.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  connection.holds_tls_slot = true;
+  return true;
+}
+
+void EventLoop::ReleaseTlsSlot(Connection& connection) {
+  if (connection.holds_tls_slot) shared_.tls_before_login.fetch_sub(1, std::memory_order_relaxed);
+  connection.holds_tls_slot = false;
 }
 
 void EventLoop::StartClientTls(Connection& connection, bool direct) {
@@ -183,7 +203,8 @@ void EventLoop::OnTlsReadEnd(Leg& from) {
 void EventLoop::OnTlsWritable(Leg& leg) {
   Connection& connection = leg.connection;
   leg.tls_writes = false;
-  if (leg.read_open && connection.Other(leg).spill.empty()) OnTlsReadable(leg);
+  const Leg& other = connection.Other(leg);
+  if (leg.read_open && other.write_open && other.spill.empty()) OnTlsReadable(leg);
   if (!connection.closed) FinishDirections(connection);
 }
 

@@ -374,7 +374,7 @@ TEST(TlsRelay, ReadsNoMoreFromAServerThanAStalledClientTakesAndLosesNothing) {
   FakeServer upstream(Ipv4());
   RunningRelay relay(TlsRoute(upstream, true, true));
   Pair stalled = LogIn(relay, upstream);
-  const std::string chunk = RandomBytes(100'000'000, 8);
+  const std::string chunk = RandomBytes(50'000'000, 8);
   std::atomic<size_t> sent = 0;
   std::thread server([&] {
     for (size_t at = 0; at < chunk.size(); at += 1'000'000) {
@@ -571,6 +571,44 @@ TEST(TlsRelay, ClosesAHandshakeThatTakesTooLong) {
   waits.Send(StartupMessage());
   Socket server = upstream.Accept();
   EXPECT_EQ(Code(waits.ReceiveAll()), "08006");
+}
+
+TEST(TlsRelay, BoundsTheHandshakesWithoutALoginButLetsCancelRequestsThrough) {
+  FakeServer upstream(Ipv4());
+  RelayOptions options = TlsRoute(upstream, true, false);
+  options.max_connections = 2;
+  RunningRelay relay(options);
+  std::vector<Secured> logged_in;
+  std::vector<Socket> servers;
+  for (int i = 0; i < 2; ++i) {
+    logged_in.push_back(AskedForTls(relay));
+    logged_in.back().Send(StartupMessage());
+    servers.push_back(upstream.Accept());
+  }
+  Secured third = AskedForTls(relay);
+  third.Send(StartupMessage());
+  EXPECT_EQ(Code(third.ReceiveAll()), "53300");
+  third.Close();
+  {
+    Secured cancel = AskedForTls(relay);
+    const std::string request = CancelRequest(kKey);
+    cancel.Send(request);
+    EXPECT_EQ(upstream.Accept().Receive(request.size()), request);
+    EXPECT_EQ(cancel.ReceiveAll(), "");
+  }
+  std::this_thread::sleep_for(50ms);  // until the relay has seen both go
+  std::vector<Socket> waiting;
+  for (int i = 0; i < 2; ++i) {
+    waiting.push_back(relay.Connect());
+    waiting.back().Send(SslRequest());
+    EXPECT_EQ(waiting.back().Receive(1), "S");
+  }
+  Socket beyond = relay.Connect();
+  beyond.Send(SslRequest());
+  EXPECT_EQ(Code(beyond.ReceiveAll()), "53300");
+  waiting.clear();
+  std::this_thread::sleep_for(50ms);
+  EXPECT_TRUE(AskedForTls(relay).agreed());
 }
 
 TEST(DevelopmentCertificates, AreNeverOverwrittenAndTheKeyIsPrivate) {
