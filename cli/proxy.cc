@@ -126,7 +126,7 @@ int RunProxy(const Invocation& invocation) {
   if (const std::string hint = BindingHint(options->relay); !hint.empty()) Say(hint);
   int exit_code = kExitOk;
   {
-    StatusLine status(invocation.terminal.err);
+    StatusLine status(invocation.terminal.err ? StatusLine::Place::kBottom : StatusLine::Place::kNowhere);
     LiveFindings findings(options->trace.path, invocation.settings.rules());
     bool binding_explained = false;
     for (bool stop = false; !stop;) {

@@ -1,5 +1,4 @@
 // `run`: plan the addresses, start the recording, run CMD through it, report.
-// No status line here: CMD writes to the same terminal, and its output stays as it is.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <signal.h>
@@ -136,7 +135,8 @@ void PassOn(const signalfd_siginfo& signal, pid_t child) {
 }
 
 // Until CMD has ended; its exit code.
-int Attend(pid_t child, Signals& signals, Supervisor& supervisor, ConnectionWatch& watch) {
+int Attend(pid_t child, Signals& signals, Supervisor& supervisor, ConnectionWatch& watch, StatusLine& status,
+           LiveFindings& findings) {
   bool watching = true;
   const int64_t begin_ns = MonotonicNowNs();
   for (;;) {
@@ -150,6 +150,7 @@ int Attend(pid_t child, Signals& signals, Supervisor& supervisor, ConnectionWatc
         watching = false;
       }
     }
+    status.Update(supervisor.totals(), findings, MonotonicNowNs());
     if (const auto code = ReapChild(child)) return *code;
   }
 }
@@ -180,7 +181,12 @@ int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const Enc
   std::vector<uint16_t> upstream_ports;
   for (const Upstream& upstream : plan.upstreams) upstream_ports.push_back(upstream.address.port);
   ConnectionWatch watch(*child, upstream_ports, ports);
-  const int code = Attend(*child, *signals, *supervisor, watch);
+  LiveFindings findings(options.trace.path, invocation.settings.rules());
+  int code = 0;
+  {
+    StatusLine status(invocation.terminal.err ? StatusLine::Place::kTitle : StatusLine::Place::kNowhere);
+    code = Attend(*child, *signals, *supervisor, watch, status, findings);
+  }
   if (const auto stopped = supervisor->Stop(); !stopped) Say(stopped.error().message);
   if (TotalQueries(supervisor->totals()) == 0) ExplainEmptyRun(watch, invocation.environment);
   const int reported = WriteFindings({options.trace.path}, output, invocation.settings, invocation.terminal);

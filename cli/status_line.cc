@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "analyzer/detectors/words.h"
 #include "cli/terminal.h"
 #include "reporters/reporter.h"
 
@@ -18,10 +19,6 @@ constexpr int64_t kRedrawNs = 250'000'000;  // four times a second reads as live
 constexpr int64_t kRateNs = 1'000'000'000;  // the window of queries/s
 
 bool line_is_shown = false;
-
-std::string Plural(uint64_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", reporters::FormatCount(count), noun, count == 1 ? "" : "s");
-}
 
 }  // namespace
 
@@ -42,10 +39,10 @@ uint64_t TotalQueries(const SharedTotals& totals) {
 
 std::string StatusText(const SharedTotals& totals, double queries_per_second, uint64_t findings, int width) {
   std::vector<std::string> parts = {
-      Plural(OpenSessions(totals), "session"),
+      detectors::Counted(OpenSessions(totals), "session"),
       fmt::format("{} queries/s", reporters::FormatCount(static_cast<uint64_t>(std::llround(queries_per_second)))),
-      Plural(findings, "finding"),
-      fmt::format("{} queries in all", reporters::FormatCount(TotalQueries(totals))),
+      detectors::Counted(findings, "finding"),
+      detectors::Counted(TotalQueries(totals), "query") + " in all",
   };
   if (totals.recorder.paused.load(std::memory_order_relaxed) != 0) parts.insert(parts.begin(), "recording is paused");
   std::string text = "pgassay  " + parts.front();
@@ -59,12 +56,17 @@ std::string StatusText(const SharedTotals& totals, double queries_per_second, ui
   return text;
 }
 
-StatusLine::StatusLine(bool shown) : enabled_(shown) {}
+StatusLine::StatusLine(Place place) : place_(place) {
+  if (place_ == Place::kTitle) WriteToStderr("\033[22;2t");
+}
 
-StatusLine::~StatusLine() { ClearShown(); }
+StatusLine::~StatusLine() {
+  ClearShown();
+  if (place_ == Place::kTitle) WriteToStderr("\033[23;2t");
+}
 
 void StatusLine::Update(const SharedTotals& totals, LiveFindings& findings, int64_t now_ns) {
-  if (!enabled_ || (drawn_ns_ != 0 && now_ns - drawn_ns_ < kRedrawNs)) return;
+  if (place_ == Place::kNowhere || (drawn_ns_ != 0 && now_ns - drawn_ns_ < kRedrawNs)) return;
   const uint64_t queries = TotalQueries(totals);
   if (rate_ns_ == 0 || now_ns - rate_ns_ >= kRateNs) {
     if (rate_ns_ != 0)
@@ -74,8 +76,13 @@ void StatusLine::Update(const SharedTotals& totals, LiveFindings& findings, int6
   }
   drawn_ns_ = now_ns;
   const int columns = TerminalColumns(STDERR_FILENO);
-  const std::string line = "\r\033[K" + StatusText(totals, rate_, findings.Count(), columns > 0 ? columns : 80) + "\r";
-  WriteToStderr(line);
+  const std::string text = StatusText(totals, rate_, findings.Count(), columns > 0 ? columns : 80);
+  if (place_ == Place::kTitle) {
+    if (text != title_) WriteToStderr("\033]2;" + text + "\007");
+    title_ = text;
+    return;
+  }
+  WriteToStderr("\r\033[K" + text + "\r");
   line_is_shown = true;
 }
 

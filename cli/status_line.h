@@ -1,6 +1,8 @@
-// One line at the bottom of a terminal's stderr that says how the recording goes. It is there only while Update() is
-// called, and is taken away before anything else is printed: Say() and WriteOutput() call ClearShown(). Threads: one;
-// at most one StatusLine per process.
+// One line on a terminal that says how the recording goes: at the bottom where nobody else writes, or in the terminal's
+// title where a command shares it, whose output must stay as it is (a pseudo-terminal in between would not leave it
+// so). It is there only while Update() is called, and is taken away before anything else is printed: Say() and
+// WriteOutput() call ClearShown(). Threads: one; at most one StatusLine per process. Source of the title: xterm's
+// control sequences (OSC 2; the title before is pushed and popped).
 #pragma once
 
 #include <cstdint>
@@ -13,8 +15,9 @@ namespace pgassay::cli {
 
 class StatusLine {
  public:
-  // `shown`: stderr is a terminal that nobody else writes to.
-  explicit StatusLine(bool shown);
+  enum class Place : uint8_t { kNowhere, kBottom, kTitle };
+  // On stderr. REQUIRES: a terminal, unless kNowhere.
+  explicit StatusLine(Place place);
   ~StatusLine();
   StatusLine(const StatusLine&) = delete;
   StatusLine& operator=(const StatusLine&) = delete;
@@ -24,7 +27,8 @@ class StatusLine {
   static void ClearShown();
 
  private:
-  bool enabled_;
+  Place place_;
+  std::string title_;     // as it stands
   int64_t drawn_ns_ = 0;  // 0: never
   int64_t rate_ns_ = 0;   // when rate_queries_ was read
   uint64_t rate_queries_ = 0;
