@@ -29,7 +29,7 @@ std::span<const Reporter> AllReporters();
 const Reporter* FindReporter(std::string_view format);
 
 // Shared by reporters and subcommands.
-// Text as a terminal may show it: control characters, bidi controls and bad UTF-8 escaped (trust.md, "terminal").
+// Text as a terminal may show it: control characters, bidi controls and bad UTF-8 escaped.
 std::string EscapeForTerminal(std::string_view text);
 // SQL shortened to `width` columns: in the middle of long select lists, never in the predicate.
 std::string ShortenSql(std::string_view sql, size_t width);

@@ -63,7 +63,7 @@ ValueHash HashTextValue(const HashKey& key, uint32_t type_oid, std::string_view 
 // A value in the binary format (format code 1). Malformed lengths give hash 0.
 ValueHash HashBinaryValue(const HashKey& key, uint32_t type_oid, std::string_view bytes);
 
-inline constexpr size_t kMaxArrayElements = 256;  // detection.md 1.1: a longer list is a batch, whatever it holds
+inline constexpr size_t kMaxArrayElements = 256;  // a longer list is a batch, whatever it holds
 
 // The elements of a one-dimensional array value, up to kMaxArrayElements, NULLs left out; returns the array's full length,
 // or -1 if `bytes` is no array. `binary` arrays name their element type; text ones ("{1,2}") take `element_type_oid` or 0.
