@@ -164,4 +164,19 @@ std::string BindingHint(const relay::RelayOptions& options) {
   return "";
 }
 
+std::vector<std::string> LoginTrouble::News(const SharedTotals& totals) {
+  std::vector<std::string> news;
+  const auto tell = [&](bool& said, std::atomic<uint64_t> LoopTotals::* field, std::string_view sentence) {
+    if (said) return;
+    said = std::ranges::any_of(totals.loops, [field](const LoopTotals& loop) { return (loop.*field).load() != 0; });
+    if (said) news.emplace_back(sentence);
+  };
+  tell(binding_said_, &LoopTotals::binding_failures,
+       "the server refused a login whose channel binding is to pgassay's certificate: say channel_binding=disable in "
+       "the client, or show the server's own certificate by --tls-cert");
+  tell(required_said_, &LoopTotals::tls_required,
+       "the server refused a login because it was not encrypted: give --upstream-tls verify-full (or require)");
+  return news;
+}
+
 }  // namespace pgassay::cli

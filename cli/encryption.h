@@ -9,6 +9,7 @@
 
 #include "cli/address_plan.h"
 #include "cli/settings.h"
+#include "proxy/base/shared_totals.h"
 #include "proxy/relay/relay.h"
 
 namespace pgassay::cli {
@@ -31,5 +32,15 @@ Result<relay::ClientTlsOptions> ClientTls(const Settings& settings);
 // What somebody who gives both legs TLS must know, for SCRAM binds a login to the certificate that the client sees; ""
 // if nothing stands in the way.
 std::string BindingHint(const relay::RelayOptions& options);
+
+// What goes wrong with encryption at logins, and what neither a client nor a server explains: each sentence once.
+class LoginTrouble {
+ public:
+  std::vector<std::string> News(const SharedTotals& totals);
+
+ private:
+  bool binding_said_ = false;
+  bool required_said_ = false;
+};
 
 }  // namespace pgassay::cli

@@ -3,8 +3,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "cli/address_plan.h"
 #include "cli/commands.h"
 #include "cli/encryption.h"
@@ -102,17 +100,6 @@ void ReloadCertificates(const SupervisorOptions& options, Supervisor& supervisor
   Say("certificates read again; new connections use them");
 }
 
-// The one thing about TLS that goes wrong at a login and that neither the client nor the server explains.
-void ExplainBindingFailure(const Supervisor& supervisor, bool& said) {
-  const auto& loops = supervisor.totals().loops;
-  if (said || std::ranges::all_of(loops, [](const LoopTotals& loop) { return loop.binding_failures.load() == 0; }))
-    return;
-  said = true;
-  Say("the server refused a login whose channel binding is to pgassay's certificate: say channel_binding=disable in "
-      "the "
-      "client, or show the server's own certificate by --tls-cert");
-}
-
 }  // namespace
 
 int RunProxy(const Invocation& invocation) {
@@ -128,13 +115,13 @@ int RunProxy(const Invocation& invocation) {
   {
     StatusLine status(invocation.terminal.err ? StatusLine::Place::kBottom : StatusLine::Place::kNowhere);
     LiveFindings findings(options->trace.path, invocation.settings.rules());
-    bool binding_explained = false;
+    LoginTrouble trouble;
     for (bool stop = false; !stop;) {
       const auto signal = signals->Wait(kWatchMs);
       const bool sent_hangup = signal && signal->ssi_signo == SIGHUP && signal->ssi_code != SI_KERNEL;
       stop = signal && signal->ssi_signo != SIGCHLD && !sent_hangup;  // a terminal's hangup ends us
       if (sent_hangup) ReloadCertificates(*options, *supervisor);
-      ExplainBindingFailure(*supervisor, binding_explained);
+      for (const std::string& sentence : trouble.News(supervisor->totals())) Say(sentence);
       if (const auto watched = supervisor->Watch(); !watched) {
         exit_code = Trouble(watched.error().message);
         stop = true;

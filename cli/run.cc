@@ -137,6 +137,7 @@ void PassOn(const signalfd_siginfo& signal, pid_t child) {
 // Until CMD has ended; its exit code.
 int Attend(pid_t child, Signals& signals, Supervisor& supervisor, ConnectionWatch& watch, StatusLine& status,
            LiveFindings& findings) {
+  LoginTrouble trouble;
   bool watching = true;
   const int64_t begin_ns = MonotonicNowNs();
   for (;;) {
@@ -150,6 +151,7 @@ int Attend(pid_t child, Signals& signals, Supervisor& supervisor, ConnectionWatc
         watching = false;
       }
     }
+    for (const std::string& sentence : trouble.News(supervisor.totals())) Say(sentence);
     status.Update(supervisor.totals(), findings, MonotonicNowNs());
     if (const auto code = ReapChild(child)) return *code;
   }

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
+
 namespace pgassay::cli {
 namespace {
 
@@ -106,6 +109,17 @@ TEST(Encryption, TakesTheFilesOfTheAddressAndThoseWhereLibpqLooks) {
             "");
   EXPECT_EQ(options({{"URL", "postgresql://db/app?hostaddr=10.0.0.7&sslmode=verify-full"}}, {}).host, "db");
   EXPECT_EQ(options({{"PGHOST", "db"}, {"PGHOSTADDR", "10.0.0.7"}, {"PGSSLMODE", "verify-full"}}, {}).host, "db");
+}
+
+TEST(LoginTrouble, IsToldOnce) {
+  const auto totals = std::make_unique<SharedTotals>();
+  LoginTrouble trouble;
+  EXPECT_TRUE(trouble.News(*totals).empty());
+  totals->loops[3].tls_required = 2;
+  EXPECT_THAT(trouble.News(*totals), testing::ElementsAre(HasSubstr("--upstream-tls")));
+  totals->loops[0].binding_failures = 1;
+  EXPECT_THAT(trouble.News(*totals), testing::ElementsAre(HasSubstr("channel_binding=disable")));
+  EXPECT_TRUE(trouble.News(*totals).empty());
 }
 
 }  // namespace

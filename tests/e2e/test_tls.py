@@ -359,3 +359,13 @@ def test_a_server_that_cannot_be_trusted_is_told_before_anything_starts(
     assert "does not offer TLS" in told(pg, "sslmode=require")
     assert "certificate" in told(tls_pg, f"sslmode=verify-full&sslrootcert={own_certificates}/ca.crt")
     assert "nowhere.crt" in told(tls_pg, "sslmode=verify-full&sslrootcert=nowhere.crt")
+
+
+def test_a_login_that_the_server_wants_encrypted_is_explained(
+    pgassay_binary: Path, tls_pg: PrivatePostgres, tmp_path: Path
+) -> None:
+    with running_proxy(pgassay_binary, tls_pg, tmp_path / "t.db") as proxy:
+        with pytest.raises(psycopg.OperationalError, match="no encryption"):
+            connect(proxy, "encrypted")
+        time.sleep(0.3)
+        assert "give --upstream-tls" in heard(proxy)
