@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import select
 import shutil
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -203,6 +205,50 @@ def test_a_client_refuses_a_strange_certificate(both_legs: Proxy, server_certifi
         connect(both_legs, **verified(server_certificates))
     both_legs.stop()
     assert counters(both_legs.trace)["tls_client_failures"] == 1
+
+
+def test_keys_may_change_in_the_middle(both_legs: Proxy, own_certificates: Path) -> None:
+    """OpenSSL's own client: K renews the keys of both directions, k those of its own."""
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl program")
+
+    def message(kind: bytes, body: bytes) -> bytes:
+        return kind + struct.pack(">I", len(body) + 4) + body
+
+    def query(text: bytes) -> bytes:
+        bind = message(b"B", b"\0\0" + b"\0\0" * 3)
+        return message(b"P", b"\0" + text + b"\0\0\0") + bind + message(b"E", b"\0" * 5) + message(b"S", b"")
+
+    words = ["openssl", "s_client", "-starttls", "postgres", "-connect", f"{both_legs.host}:{both_legs.port}"]
+    words += ["-CAfile", str(own_certificates / "ca.crt"), "-verify_return_error"]
+    talk = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
+    assert talk.stdin is not None and talk.stdout is not None
+    heard_so_far = b""
+
+    def until(text: bytes) -> None:
+        nonlocal heard_so_far
+        deadline = time.monotonic() + 10
+        while text not in heard_so_far:
+            assert time.monotonic() < deadline and select.select([talk.stdout], [], [], 10)[0], heard_so_far
+            heard_so_far += os.read(talk.stdout.fileno(), 65536)
+
+    try:
+        until(b"Verify return code")
+        startup = b"\0\3\0\0user\0shop\0database\0shop\0\0"
+        talk.stdin.write(struct.pack(">I", len(startup) + 4) + startup)
+        until(b"server_version")
+        for command, text in ((b"K\n", b"both ways"), (b"k\n", b"one way")):
+            talk.stdin.write(command)
+            until(b"KEYUPDATE")
+            time.sleep(0.2)  # s_client takes a command only at the start of what it reads
+            talk.stdin.write(query(b"select 'renewed " + text + b"'"))
+            until(b"renewed " + text)
+            heard_so_far = b""
+    finally:
+        talk.kill()
+        talk.wait()
+    assert both_legs.stop() == 0
+    assert_bytes_accounted_for(both_legs.trace)
 
 
 def test_copy_both_ways_over_tls(both_legs: Proxy, own_certificates: Path) -> None:
