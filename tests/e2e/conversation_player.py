@@ -73,7 +73,7 @@ class Listener:
             read = self._connection.recv(1 << 16)
         except TimeoutError:
             self.end = "silent"
-        except ssl.SSLEOFError:
+        except ssl.SSLError:
             self.end = "closed"
         except ConnectionError:
             self.end = "reset"
@@ -132,7 +132,7 @@ def _send(connection: socket.socket, data: bytes, piece: int) -> None:
     try:
         for at in range(0, len(data), piece):
             connection.sendall(data[at : at + piece])
-    except ConnectionError:
+    except (ConnectionError, ssl.SSLError):
         pass  # the server went away: what it said before is still read
 
 

@@ -18,6 +18,7 @@ from conftest import REPOSITORY, running_proxy
 from conversation_player import Address, comparable, play, said, written
 from conversation_text import Conversation, live_conversations
 from private_postgres import NoServer, PrivatePostgres
+from test_relay import assert_bytes_accounted_for
 
 MAX_BYTEWISE = 4096
 DEBIANS = 15
@@ -98,6 +99,7 @@ def running_pair(major: int, legs: Legs, binary: Path, folder: Path) -> Iterator
                 Address(server.host, server.port, context if legs.upstream_tls else None),
                 Address(proxy.host, proxy.port, context if legs.client_tls else None),
             )
+        assert_bytes_accounted_for(folder / "live.db")
 
 
 class Pairs:
