@@ -651,7 +651,7 @@ def test_reconnecting_leaves_nothing_behind(
 
         reconnect(100)
         memory, files = resident(relay_process), descriptors(relay_process)
-        reconnect(10_000 if EVERYTHING else 500)
+        reconnect(10_000 if EVERYTHING else 200)
         wait_until("all descriptors are back", lambda: descriptors(relay_process) <= files)
         assert resident(relay_process) - memory < MEBIBYTE
         assert proxy.stop() == 0
