@@ -1,13 +1,15 @@
-// How many different 64-bit hashes were seen: exact up to 2 047, then estimated from the 1 024 smallest (k minimum values; Bar-Yossef
-// et al., RANDOM 2002), about 3 % off. Mergeable. At most 16 KiB of hashes.
+// How many different 64-bit hashes were seen: exact up to 2 047, then estimated from the 1 024 smallest (k minimum
+// values; Bar-Yossef et al., RANDOM 2002), about 3 % off. Mergeable. At most 16 KiB of hashes.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <unordered_set>
+#include <utility>
 #include <vector>
+
+#include "analyzer/lineage/flat_map.h"
 
 namespace pgassay::lineage {
 
@@ -15,16 +17,17 @@ class DistinctCount {
  public:
   void Add(uint64_t hash) {
     if (hash >= cutoff_) return;
-    smallest_.insert(hash);
+    smallest_.Insert(hash);
     if (smallest_.size() >= 2 * kKept) Shrink();
   }
 
   void Merge(const DistinctCount& other) {
     if (other.cutoff_ < cutoff_) {
       cutoff_ = other.cutoff_;
-      std::erase_if(smallest_, [this](uint64_t hash) { return hash >= cutoff_; });
+      const Hashes mine = std::exchange(smallest_, {});
+      mine.ForEach([this](uint64_t hash, None) { Add(hash); });
     }
-    for (const uint64_t hash : other.smallest_) Add(hash);
+    other.smallest_.ForEach([this](uint64_t hash, None) { Add(hash); });
   }
 
   uint64_t Estimate() const {
@@ -34,18 +37,24 @@ class DistinctCount {
   }
 
  private:
+  struct None {};
+  using Hashes = FlatMap<None>;
+
   static constexpr size_t kKept = 1024;
   static constexpr uint64_t kAll = std::numeric_limits<uint64_t>::max();
 
   void Shrink() {
-    std::vector<uint64_t> sorted(smallest_.begin(), smallest_.end());
+    std::vector<uint64_t> sorted;
+    sorted.reserve(smallest_.size());
+    smallest_.ForEach([&sorted](uint64_t hash, None) { sorted.push_back(hash); });
     const auto middle = sorted.begin() + kKept;
     std::nth_element(sorted.begin(), middle, sorted.end());
     cutoff_ = *middle;
-    smallest_ = {sorted.begin(), middle};
+    smallest_ = {};
+    for (auto hash = sorted.begin(); hash != middle; ++hash) smallest_.Insert(*hash);
   }
 
-  std::unordered_set<uint64_t> smallest_;
+  Hashes smallest_;
   uint64_t cutoff_ = kAll;  // hashes from here on are not kept
 };
 

@@ -25,9 +25,12 @@ constexpr size_t kMaxProbes = 1024;                // sources looked at for one 
 constexpr size_t kMaxParentsPerUnit = 65'536;
 constexpr size_t kMaxPendingBatches = 4096;
 constexpr size_t kMaxOpenCursors = 32;  // executions per session whose later rows are still placed
-constexpr size_t kLoopValues = 3;       // distinct ones that an edge over units needs
+constexpr size_t kMaxSpareHashes = 4096;
+constexpr size_t kLoopValues = 3;  // distinct ones that an edge over units needs
 constexpr size_t kMaxWaiting = 64;
 constexpr uint64_t kSmallDomainRows = 64, kSmallDomainValues = 8;
+
+}  // namespace
 
 struct ColumnLayout {
   ResultColumn column;
@@ -45,11 +48,33 @@ struct Layout {
 };
 
 struct Group {
-  std::vector<Source*> sources;  // lately touched ones towards the end
+  struct Column {
+    uint32_t column_id = 0;
+    std::vector<Source*> sources;  // lately touched ones towards the end
+  };
+  std::vector<Column> columns;  // every one that ever had a source; their order does not change
+  size_t sources = 0;
   std::vector<uint64_t> sessions;
   size_t streaming = 0;  // executions with rows that have not completed
   std::map<std::pair<int64_t, int32_t>, uint64_t>
       unclaimed;  // executions per child statement and slot that no related source claimed
+};
+
+namespace {
+
+struct RowsView {
+  int64_t time_ns = 0;
+  uint64_t first_row = 0;
+  uint32_t row_count = 0;
+  std::span<const uint64_t> hashes;  // row_count x hashed columns
+};
+
+// What is read from a statement's facts once.
+struct StatementInfo {
+  bool learned = false;
+  std::vector<uint32_t> comparison_columns;  // ids, by comparison
+  std::vector<ResultColumn> columns;         // of its result, as last described, and their ids
+  std::vector<uint32_t> column_ids;
 };
 
 struct Candidate {
@@ -60,7 +85,8 @@ struct Candidate {
   bool same_unit = false, same_session = false, rejoined = false, crossing = false;
 
   auto Rank() const {
-    return std::tuple(level, same_unit, same_session, occurrence.time_ns, occurrence.execution, occurrence.row);
+    return std::tuple(level, same_unit, same_session, occurrence.time_ns, occurrence.execution, occurrence.row,
+                      source->key.position);
   }
 };
 
@@ -125,10 +151,9 @@ class Lineage::State {
     // Of an unknown process the account and the application's name are the best guess; the edge says that it is one.
     std::string group = info.database + '\n' + info.user + '\n' +
                         (session.process_known ? std::to_string(info.client_process) : '\n' + info.application_name);
-    if (group == session.group) return;
+    if (group == session.group_name) return;
     LeaveGroup(session);
-    session.group = std::move(group);
-    groups_[session.group].sessions.push_back(info.session_id);
+    EnterGroup(session, std::move(group));
   }
 
   void CloseSession(uint64_t session_id) {
@@ -148,41 +173,38 @@ class Lineage::State {
     Learn(statement);
     SessionState& session = SessionOf(batch.session_id);
     const Layout& layout = LayoutOf(statement, batch.columns_hash, columns, batch.hashed_columns);
-    PendingRows::Batch rows{
-        batch.time_ns, batch.first_row, batch.row_count, {batch.hashes.begin(), batch.hashes.end()}};
+    const RowsView rows{batch.time_ns, batch.first_row, batch.row_count, batch.hashes};
 
-    if (const auto open = open_cursors_.find({batch.session_id, batch.execution_id}); open != open_cursors_.end()) {
-      AppendRows(open->second, layout, rows, batch.session_id);
-      return;
+    if (!open_cursors_.empty()) {
+      const auto open = open_cursors_.find({batch.session_id, batch.execution_id});
+      if (open != open_cursors_.end()) return AppendRows(open->second, layout, rows, session);
     }
-    const auto [at, fresh] = session.pending.try_emplace(batch.execution_id);
-    PendingRows& pending = at->second;
-    if (fresh) {
-      pending.statement = statement;
-      pending.columns_hash = batch.columns_hash;
-      ++groups_[session.group].streaming;
-    }
+    PendingRows& pending = PendingOf(session, batch.execution_id, statement.statement_id);
+    if (pending.layout != nullptr && pending.layout->columns.size() != layout.columns.size()) return;
     if (pending.promoted != kNobody) {
       parents_[pending.promoted].rows += rows.row_count;
-      InsertBatch(pending.promoted, layout, rows, {}, batch.session_id);
+      InsertBatch(pending.promoted, layout, rows, {}, session);
       return;
     }
-    if (pending.batches.size() < kMaxPendingBatches) pending.batches.push_back(std::move(rows));
-    layouts_of_pending_[{batch.session_id, batch.execution_id}] = &layout;
+    pending.layout = &layout;
+    if (pending.batches.size() >= kMaxPendingBatches) return;
+    pending.batches.push_back({rows.time_ns, rows.first_row, rows.row_count, pending.hashes.size()});
+    pending.hashes.insert(pending.hashes.end(), rows.hashes.begin(), rows.hashes.end());
   }
 
   int64_t Execute(const Execution& execution) {
     latest_ns_ = std::max(latest_ns_, execution.done_ns);
-    Learn(execution.statement);
-    LearnTypes(execution.columns);
+    StatementInfo& info = Learn(execution.statement);
+    LearnTypes(info, execution.columns);
     SessionState& session = SessionOf(execution.session_id);
     PendingRows pending = TakePending(session, execution.execution_id);
     PromoteStreams(session, execution);
 
     UnitState* unit = pending.promoted != kNobody ? &Root(pending.promoted_unit) : &AssignUnit(session, execution);
     const bool driver = execution.statement.facts != nullptr && execution.statement.facts->catalog_only;
-    std::vector<SinkOutcome> outcomes;
-    if (execution.completed && !driver) outcomes = FindClaims(session, *unit, execution);
+    std::vector<SinkOutcome>& outcomes = outcomes_;
+    outcomes.clear();
+    if (execution.completed && !driver) FindClaims(session, *unit, execution, info, outcomes);
     unit = &FollowClaims(session, *unit, execution, outcomes);
 
     Count(session, *unit, execution);
@@ -195,6 +217,7 @@ class Lineage::State {
     ApplyTransaction(session, *unit, execution);
     session.busy_ns += std::max<int64_t>(execution.done_ns - execution.busy_from_ns, 0);
     session.last_done_ns = execution.done_ns;
+    Recycle(std::move(pending));
     return unit->row.unit_id;
   }
 
@@ -212,24 +235,27 @@ class Lineage::State {
     const auto [at, fresh] = sessions_.try_emplace(session_id);
     if (fresh) {
       at->second.info.session_id = session_id;
-      at->second.group = "session " + std::to_string(session_id);
-      groups_[at->second.group].sessions.push_back(session_id);
+      EnterGroup(at->second, "session " + std::to_string(session_id));
     }
     return at->second;
   }
 
+  void EnterGroup(SessionState& session, std::string name) {
+    session.group = &groups_[name];
+    session.group_name = std::move(name);
+    session.group->sessions.push_back(session.info.session_id);
+  }
+
   void LeaveGroup(SessionState& session) {
-    Group& group = groups_[session.group];
+    Group& group = *session.group;
     group.streaming -= std::min(group.streaming, session.pending.size());
-    for (const auto& [execution_id, rows] : session.pending)
-      layouts_of_pending_.erase({session.info.session_id, execution_id});
     session.pending.clear();
     std::erase(group.sessions, session.info.session_id);
     for (auto at = open_cursors_.lower_bound({session.info.session_id, 0});
          at != open_cursors_.end() && at->first.first == session.info.session_id;) {
       at = open_cursors_.erase(at);
     }
-    if (group.sessions.empty() && group.sources.empty()) groups_.erase(session.group);
+    if (group.sessions.empty() && group.sources == 0) groups_.erase(session.group_name);
   }
 
   UnitState& Root(int64_t unit_id) {
@@ -238,7 +264,11 @@ class Lineage::State {
     }
   }
 
-  UnitState* Find(int64_t unit_id) { return unit_id == 0 || !units_.contains(unit_id) ? nullptr : &Root(unit_id); }
+  UnitState* Find(int64_t unit_id) {
+    const auto found = unit_id == 0 ? units_.end() : units_.find(unit_id);
+    if (found == units_.end()) return nullptr;
+    return found->second.row.joined_to == 0 ? &found->second : &Root(found->second.row.joined_to);
+  }
 
   UnitState& NewUnit(SessionState& session, UnitKind kind, int64_t begin_ns) {
     UnitState& unit = units_[++last_unit_];
@@ -498,19 +528,30 @@ class Lineage::State {
     return at->second;
   }
 
-  void Learn(const StatementProfile& statement) {
-    if (statement.facts == nullptr || !learned_.insert(statement.statement_id).second || statement.facts->catalog_only)
-      return;
+  StatementInfo& Learn(const StatementProfile& statement) {
+    StatementInfo& info = statements_[statement.statement_id];
+    if (statement.facts == nullptr || std::exchange(info.learned, true)) return info;
+    for (const sql::Comparison& comparison : statement.facts->comparisons)
+      info.comparison_columns.push_back(ColumnId(NameOf(*statement.facts, comparison.column)));
+    if (statement.facts->catalog_only) return info;
     for (const sql::Relation& relation : statement.facts->relations) rules_.AddRelation(relation.name);
     for (const sql::Join& join : statement.facts->joins) {
       rules_.AddJoin(NameOf(*statement.facts, join.left), NameOf(*statement.facts, join.right));
     }
+    return info;
   }
 
-  void LearnTypes(std::span<const ResultColumn> columns) {
-    for (const ResultColumn& column : columns) {
-      if (column.type_oid != 0 && !column.column.empty())
-        column_types_[ColumnId({column.relation, column.column})] = column.type_oid;
+  void LearnTypes(StatementInfo& info, std::span<const ResultColumn> columns) {
+    if (!std::ranges::equal(info.columns, columns)) {
+      info.columns.assign(columns.begin(), columns.end());
+      info.column_ids.clear();
+      for (const ResultColumn& column : columns) {
+        const bool typed = column.type_oid != 0 && !column.column.empty();
+        info.column_ids.push_back(typed ? ColumnId({column.relation, column.column}) : kNobody);
+      }
+    }
+    for (size_t i = 0; i < columns.size(); ++i) {
+      if (info.column_ids[i] != kNobody) column_types_[info.column_ids[i]] = columns[i].type_oid;
     }
   }
 
@@ -519,9 +560,16 @@ class Lineage::State {
       judged_.clear();
       judged_version_ = rules_.version();
     }
-    const auto [at, fresh] = judged_.try_emplace((uint64_t{source} << 32) | sink, Relationship::kUnknown);
-    if (fresh) at->second = rules_.Judge(column_names_[source], column_names_[sink]);
-    return at->second;
+    if (judged_.size() <= sink) judged_.resize(size_t{sink} + 1);
+    auto& of_sink = judged_[sink];
+    if (of_sink.size() <= source) of_sink.resize(size_t{source} + 1);
+    if (!of_sink[source]) of_sink[source] = rules_.Judge(column_names_[source], column_names_[sink]);
+    return *of_sink[source];
+  }
+
+  int LevelOf(uint32_t source, uint32_t sink) {
+    const Relationship relationship = Judge(source, sink);
+    return relationship >= Relationship::kName ? 2 : relationship == Relationship::kUnknown ? 1 : 0;
   }
 
   const Layout& LayoutOf(const StatementProfile& statement, uint64_t columns_hash,
@@ -593,9 +641,9 @@ class Lineage::State {
 
   // ---- claims ----
 
-  std::vector<SinkOutcome> FindClaims(SessionState& session, UnitState& unit, const Execution& execution) {
-    std::vector<SinkOutcome> outcomes;
-    if (execution.statement.facts == nullptr) return outcomes;
+  void FindClaims(SessionState& session, UnitState& unit, const Execution& execution, const StatementInfo& info,
+                  std::vector<SinkOutcome>& outcomes) {
+    if (execution.statement.facts == nullptr) return;
     const sql::Facts& facts = *execution.statement.facts;
     for (const SinkValue& sink : execution.sinks) {
       if (sink.comparison < 0 || static_cast<size_t>(sink.comparison) >= facts.comparisons.size()) continue;
@@ -603,7 +651,7 @@ class Lineage::State {
       if (!IsSinkComparison(comparison)) continue;
       SinkOutcome outcome;
       outcome.sink = &sink;
-      outcome.column_id = ColumnId(NameOf(facts, comparison.column));
+      outcome.column_id = info.comparison_columns[static_cast<size_t>(sink.comparison)];
       if (!sink.members.empty()) {
         FindTupleClaim(outcome, session, unit, execution);
       } else if (sink.elements == 1 && sink.hashes.size() == 1 && sink.hashes[0].hash != 0) {
@@ -617,7 +665,6 @@ class Lineage::State {
       }
       outcomes.push_back(outcome);
     }
-    return outcomes;
   }
 
   TypeClass SinkType(const SinkValue& sink, uint32_t column_id) const {
@@ -630,13 +677,22 @@ class Lineage::State {
     const auto consider = [&](Source& source) {
       Consider(source, session, unit, sent_ns, column_id, type_class, value, best, untested);
     };
-    const Group& group = groups_[session.group];
+    const Group& group = *session.group;
+    const bool spans_processes = !unit.row.trace_id.empty();
     size_t probes = 0;
-    for (auto at = group.sources.rbegin(); at != group.sources.rend() && probes < kMaxProbes; ++at, ++probes)
+    for (auto at = unit.sources.rbegin(); at != unit.sources.rend() && probes < kMaxProbes; ++at) {
+      if (!spans_processes && (*at)->group != &group) continue;
+      ++probes;
       consider(**at);
-    // A trace may span processes.
-    if (!unit.row.trace_id.empty()) {
-      for (const auto& source : unit.sources) consider(*source);
+    }
+    // What is not related claims nothing across units: only related columns are worth a look.
+    for (const Group::Column& column : group.columns) {
+      if (column.sources.empty() || LevelOf(column.column_id, column_id) < 2) continue;
+      for (auto at = column.sources.rbegin(); at != column.sources.rend() && probes < kMaxProbes; ++at) {
+        if ((*at)->unit == &unit) continue;
+        ++probes;
+        consider(**at);
+      }
     }
     if (best && best->level < 2 && *untested) best.reset();
     if (best) *untested = false;
@@ -652,6 +708,12 @@ class Lineage::State {
     if (!source.key_like && source.values.rows() >= kSmallDomainRows &&
         source.values.distinct_estimate() < kSmallDomainValues)
       return;
+    Candidate candidate;
+    candidate.level = LevelOf(source.column_id, column_id);
+    candidate.same_unit = source.unit == &unit;
+    candidate.same_session = source.session_id == session.info.session_id;
+    if (!candidate.same_unit && !MayCross(*source.unit, unit, sent_ns, candidate)) return;
+
     uint64_t found_value = value.hash;
     const ValueSource::Occurrence* occurrence = source.values.Latest(value.hash, sent_ns);
     if (occurrence == nullptr && value.alternate != 0) {
@@ -660,14 +722,6 @@ class Lineage::State {
     }
     const bool above_cutoff = occurrence == nullptr && !source.values.Tests(value.hash);
     if (occurrence == nullptr && !above_cutoff) return;
-
-    Candidate candidate;
-    const Relationship relationship = Judge(source.column_id, column_id);
-    candidate.level = relationship >= Relationship::kName ? 2 : relationship == Relationship::kUnknown ? 1 : 0;
-    UnitState& source_unit = Root(source.unit_id);
-    candidate.same_unit = &source_unit == &unit;
-    candidate.same_session = source.session_id == session.info.session_id;
-    if (!candidate.same_unit && !MayCross(source_unit, unit, sent_ns, candidate)) return;
     if (above_cutoff) {
       *untested |= candidate.level == 2;
       return;
@@ -708,7 +762,7 @@ class Lineage::State {
     auto first = FindClaim(session, unit, execution.sent_ns, columns[0], TypeClassOf(column_types_[columns[0]]),
                            outcome.sink->members[0], &outcome.untested);
     if (!first) return;
-    const UnitState& source_unit = Root(first->source->unit_id);
+    const UnitState& source_unit = *first->source->unit;
     for (size_t i = 1; i < columns.size(); ++i) {
       const bool together = std::ranges::any_of(source_unit.sources, [&](const auto& source) {
         return source->key.statement_id == first->source->key.statement_id &&
@@ -732,7 +786,7 @@ class Lineage::State {
       if (best == nullptr || outcome.claim->Rank() > best->claim->Rank()) best = &outcome;
     }
     if (best == nullptr) return unit;
-    UnitState& source_unit = Root(best->claim->source->unit_id);
+    UnitState& source_unit = *best->claim->source->unit;
     const EdgeKey key{best->claim->source->key, execution.statement.statement_id, best->sink->comparison};
     ReachingClaims& reaching = source_unit.reaching[key];
     source_unit.last_activity_ns = std::max(source_unit.last_activity_ns, execution.done_ns);
@@ -754,7 +808,7 @@ class Lineage::State {
       if (claim.same_connection && child_unit != nullptr) {
         Join(source_unit, *child_unit);
       } else {
-        ++source_unit.Sink(key.child_statement_id, key.child_comparison).values[claim.value].count;
+        ++source_unit.Sink(key.child_statement_id, key.child_comparison).values.Insert(claim.value).first->count;
       }
       AddClaim(source_unit, key, entry.claim.column, entry.claim.child_type_oid, true, claim);
     }
@@ -829,8 +883,8 @@ class Lineage::State {
       return;
     }
     ++row.unclaimed;
-    if (state.unclaimed_values.size() >= kMaxKept && !state.unclaimed_values.contains(value)) return;
-    row.unclaimed_max_repeat = std::max<uint64_t>(row.unclaimed_max_repeat, ++state.unclaimed_values[value]);
+    uint32_t* const count = state.unclaimed_values.InsertUpTo(kMaxKept, value);
+    if (count != nullptr) row.unclaimed_max_repeat = std::max<uint64_t>(row.unclaimed_max_repeat, ++*count);
   }
 
   // Values that merely coincide leave a loop without a known parent.
@@ -845,11 +899,9 @@ class Lineage::State {
     SinkState& sink = unit.Sink(execution.statement.statement_id, outcome.sink->comparison);
     sink.column_id = outcome.column_id;
     ++sink.executions;
-    uint64_t& unclaimed =
-        groups_[session.group].unclaimed[{execution.statement.statement_id, outcome.sink->comparison}];
+    uint64_t& unclaimed = session.group->unclaimed[{execution.statement.statement_id, outcome.sink->comparison}];
     if (!outcome.untested && (!outcome.claim || outcome.claim->level < 2)) ++unclaimed;
-    const bool known = sink.values.contains(outcome.value);
-    SinkState::Value* value = known || sink.values.size() < kMaxKept ? &sink.values[outcome.value] : nullptr;
+    SinkState::Value* value = sink.values.InsertUpTo(kMaxKept, outcome.value);
     if (value != nullptr) ++value->count;
     if (!outcome.claim) {
       sink.unclaimed += outcome.untested ? 0 : 1;
@@ -889,7 +941,7 @@ class Lineage::State {
       }
       return;
     }
-    if (UnitState& source_unit = Root(source.unit_id); candidate.rejoined && &source_unit != &unit) {
+    if (UnitState& source_unit = *source.unit; candidate.rejoined && &source_unit != &unit) {
       claim.pause_ns = std::max<int64_t>(execution.sent_ns - source_unit.last_done_ns, 0);
       auto& waiting = source_unit.reaching[key].waiting;
       if (waiting.size() < kMaxWaiting) {
@@ -939,8 +991,7 @@ class Lineage::State {
     row.child_bytes += claim.bytes;
     if (edge.claims.size() < kMaxKept) edge.claims.push_back(claim);
     if (related) {
-      if (const auto value = sink.values.find(claim.value); value != sink.values.end())
-        value->second.related_edge = edge.number;
+      if (SinkState::Value* value = sink.values.Find(claim.value); value != nullptr) value->related_edge = edge.number;
     }
     Touch(unit);
   }
@@ -956,57 +1007,90 @@ class Lineage::State {
         facts->relations.empty() || execution.parameters_hash == 0) {
       return;
     }
-    const RepeatKey key{execution.statement.statement_id, execution.parameters_hash};
-    if (unit.repeats.size() >= kMaxKept && !unit.repeats.contains(key)) return;
-    uint64_t writes = 0;
+    uint32_t writes = 0;
     for (const sql::Relation& relation : facts->relations) {
-      if (const auto found = unit.writes.find(relation.name); found != unit.writes.end()) writes += found->second;
+      if (unit.writes.empty()) break;
+      if (const auto found = unit.writes.find(relation.name); found != unit.writes.end())
+        writes += static_cast<uint32_t>(found->second);
     }
-    RepeatState& state = unit.repeats[key];
-    Repeat& current = state.current;
-    if (current.executions > 0 && (state.result_hash != execution.result_hash || state.writes != writes)) {
-      if (current.executions > state.longest.executions) state.longest = MakeRepeat(unit, state);
-      current = Repeat{};
-      state.gaps.clear();
-    }
-    state.result_hash = execution.result_hash;
-    state.writes = writes;
-    current.statement_id = key.statement_id;
-    current.parameters_hash = key.parameters_hash;
-    current.last_no = execution.execution_no;
-    if (++current.executions == 1) {
-      current.first_no = execution.execution_no;
+    const int64_t statement_id = execution.statement.statement_id;
+    auto& by_parameters = unit.last_seen[statement_id];
+    const size_t room = kMaxKept - std::min(kMaxKept, unit.last_seen_count);
+    const size_t before = by_parameters.size();
+    LastSeen* seen = by_parameters.InsertUpTo(before + room, execution.parameters_hash);
+    if (seen == nullptr) return;
+    const bool first = by_parameters.size() > before;
+    unit.last_seen_count += first ? 1 : 0;
+    const bool changed = first || seen->result_hash != execution.result_hash || seen->writes != writes;
+    if (!changed || seen->repeat != kNobody) {
+      AddRepeat(unit, unit.RepeatOf(statement_id, execution.parameters_hash, *seen), execution, changed, *seen);
     } else {
-      current.rows += execution.rows;
-      current.bytes += execution.bytes;
-      current.repeat_ns += std::max<int64_t>(execution.done_ns - execution.busy_from_ns, 0);
-      if (state.gaps.size() < kMaxKept) state.gaps.push_back(execution.sent_ns - state.last_sent_ns);
-      unit.MarkDirty(key, state);
+      seen->first_no = execution.execution_no;
     }
-    state.last_sent_ns = execution.sent_ns;
+    seen->result_hash = execution.result_hash;
+    seen->writes = writes;
+    seen->last_sent_ns = execution.sent_ns;
+  }
+
+  static void AddRepeat(UnitState& unit, RepeatState& state, const Execution& execution, bool changed,
+                        const LastSeen& seen) {
+    Repeat& current = state.current;
+    if (changed) {
+      if (current.executions > state.longest.executions) state.longest = MakeRepeat(unit, state);
+      const Repeat before = std::exchange(current, {});
+      current.statement_id = before.statement_id;
+      current.parameters_hash = before.parameters_hash;
+      current.executions = 1;
+      current.first_no = current.last_no = execution.execution_no;
+      state.gaps.clear();
+      return;
+    }
+    ++current.executions;
+    current.last_no = execution.execution_no;
+    current.rows += execution.rows;
+    current.bytes += execution.bytes;
+    current.repeat_ns += std::max<int64_t>(execution.done_ns - execution.busy_from_ns, 0);
+    if (state.gaps.size() < kMaxKept) state.gaps.push_back(execution.sent_ns - seen.last_sent_ns);
+    unit.MarkRepeatDirty(seen.repeat);
   }
 
   // ---- sources ----
 
   PendingRows TakePending(SessionState& session, uint64_t execution_id) {
-    PendingRows rows;
-    const auto found = session.pending.find(execution_id);
-    if (found == session.pending.end()) return rows;
-    rows = std::move(found->second);
+    const auto found = std::ranges::find(session.pending, execution_id, &PendingRows::execution_id);
+    if (found == session.pending.end()) return {};
+    PendingRows rows = std::move(*found);
     session.pending.erase(found);
-    Group& group = groups_[session.group];
-    group.streaming -= std::min<size_t>(group.streaming, 1);
+    session.group->streaming -= std::min<size_t>(session.group->streaming, 1);
     return rows;
+  }
+
+  PendingRows& PendingOf(SessionState& session, uint64_t execution_id, int64_t statement_id) {
+    const auto found = std::ranges::find(session.pending, execution_id, &PendingRows::execution_id);
+    if (found != session.pending.end()) return *found;
+    PendingRows& rows = session.pending.emplace_back(std::exchange(spare_rows_, {}));
+    rows.execution_id = execution_id;
+    rows.statement_id = statement_id;
+    ++session.group->streaming;
+    return rows;
+  }
+
+  // Its memory serves the next execution with rows.
+  void Recycle(PendingRows&& rows) {
+    if (rows.hashes.capacity() <= spare_rows_.hashes.capacity() || rows.hashes.capacity() > kMaxSpareHashes) return;
+    rows.batches.clear();
+    rows.hashes.clear();
+    spare_rows_ = {.execution_id = 0, .batches = std::move(rows.batches), .hashes = std::move(rows.hashes)};
   }
 
   // Rows of executions that still run count from the moment they reached the client: a child may already follow from
   // them.
   void PromoteStreams(const SessionState& child, const Execution& execution) {
-    const Group& group = groups_[child.group];
+    const Group& group = *child.group;
     if (group.streaming == 0 || execution.sinks.empty()) return;
     for (const uint64_t session_id : group.sessions) {
       SessionState& session = sessions_.at(session_id);
-      for (auto& [execution_id, pending] : session.pending) {
+      for (PendingRows& pending : session.pending) {
         if (pending.promoted != kNobody || pending.batches.empty() ||
             pending.batches.front().time_ns > execution.sent_ns)
           continue;
@@ -1015,13 +1099,13 @@ class Lineage::State {
                                               pending.batches.front().time_ns - unit->last_activity_ns < kOutlive);
         if (!fits) unit = &NewUnit(session, UnitKind::kGap, pending.batches.front().time_ns);
         pending.promoted_unit = unit->row.unit_id;
-        pending.promoted = NewParent(session, *unit, pending.statement.statement_id);
-        const Layout& layout = *layouts_of_pending_[{session_id, execution_id}];
+        pending.promoted = NewParent(session, *unit, pending.statement_id);
         for (const auto& batch : pending.batches) {
           parents_[pending.promoted].rows += batch.row_count;
-          InsertBatch(pending.promoted, layout, batch, {}, session_id);
+          InsertBatch(pending.promoted, *pending.layout, View(pending, batch), {}, session);
         }
         pending.batches.clear();
+        pending.hashes.clear();
       }
     }
   }
@@ -1047,9 +1131,7 @@ class Lineage::State {
 
   void InsertRows(SessionState& session, UnitState& unit, const Execution& execution, const PendingRows& pending,
                   const std::vector<SinkOutcome>& outcomes) {
-    const auto layout = layouts_of_pending_.find({execution.session_id, execution.execution_id});
-    const Layout* columns = layout == layouts_of_pending_.end() ? nullptr : layout->second;
-    if (layout != layouts_of_pending_.end()) layouts_of_pending_.erase(layout);
+    const Layout* columns = pending.layout;
     uint32_t index = pending.promoted;
     if (index == kNobody) {
       if (columns == nullptr || pending.batches.empty() || unit.parents.size() >= kMaxParentsPerUnit) return;
@@ -1058,7 +1140,6 @@ class Lineage::State {
     {
       ParentExecution& parent = parents_[index];
       parent.execution_no = execution.execution_no;
-      parent.done_ns = execution.done_ns;
       parent.rows = std::max(parent.rows, execution.rows);
     }
     const Candidate* best = nullptr;
@@ -1069,7 +1150,7 @@ class Lineage::State {
     if (best != nullptr) SetAncestor(index, unit, *best);
     if (columns == nullptr) return;
     const std::vector<Echo> echoes = EchoesOf(session, unit, execution, *columns, pending, outcomes);
-    for (const auto& batch : pending.batches) InsertBatch(index, *columns, batch, echoes, execution.session_id);
+    for (const auto& batch : pending.batches) InsertBatch(index, *columns, View(pending, batch), echoes, session);
     RememberCursor(execution, index, echoes);
   }
 
@@ -1114,8 +1195,9 @@ class Lineage::State {
   static bool OnlyHolds(const PendingRows& pending, size_t column, size_t width, const std::vector<ValueHash>& value) {
     if (value.size() != 1) return false;
     for (const auto& batch : pending.batches) {
-      for (size_t at = column; at < batch.hashes.size(); at += width) {
-        if (batch.hashes[at] != value[0].hash && batch.hashes[at] != value[0].alternate) return false;
+      const RowsView rows = View(pending, batch);
+      for (size_t at = column; at < rows.hashes.size(); at += width) {
+        if (rows.hashes[at] != value[0].hash && rows.hashes[at] != value[0].alternate) return false;
       }
     }
     return true;
@@ -1136,8 +1218,14 @@ class Lineage::State {
     return probed > 0 && found * 2 > probed;
   }
 
-  void InsertBatch(uint32_t index, const Layout& layout, const PendingRows::Batch& batch, std::span<const Echo> echoes,
-                   uint64_t session_id) {
+  static RowsView View(const PendingRows& pending, const PendingRows::Batch& batch) {
+    const size_t hashes = batch.row_count * pending.layout->columns.size();
+    return {batch.time_ns, batch.first_row, batch.row_count,
+            std::span(pending.hashes).subspan(batch.first_hash, hashes)};
+  }
+
+  void InsertBatch(uint32_t index, const Layout& layout, const RowsView& batch, std::span<const Echo> echoes,
+                   const SessionState& session) {
     UnitState& unit = Root(parents_[index].unit_id);
     unit.last_activity_ns = std::max(unit.last_activity_ns, batch.time_ns);
     const size_t width = layout.columns.size();
@@ -1148,7 +1236,7 @@ class Lineage::State {
       if (echoes.empty() && column.echo_comparison >= 0) continue;
       if (!echoes.empty() && echoes[i] == Echo::kInherited) continue;
       const bool outside = !echoes.empty() && echoes[i] == Echo::kOutside;
-      Source& source = SourceFor(unit, parents_[index].statement_id, column, static_cast<uint32_t>(i), session_id);
+      Source& source = SourceFor(unit, parents_[index].statement_id, column, static_cast<uint32_t>(i), session);
       source.outside = source.values.rows() == 0 ? outside : source.outside && outside;
       for (uint32_t row = 0; row < batch.row_count; ++row) {
         const uint64_t hash = batch.hashes[row * width + i];
@@ -1163,22 +1251,27 @@ class Lineage::State {
   }
 
   Source& SourceFor(UnitState& unit, int64_t statement_id, const ColumnLayout& column, uint32_t hashed_index,
-                    uint64_t session_id) {
+                    const SessionState& session) {
     const SourceKey key{statement_id, column.position};
-    if (Source* known = unit.FindSource(key, session_id)) return *known;
+    if (Source* known = unit.FindSource(key, session.info.session_id)) return *known;
     auto source = std::make_unique<Source>();
     source->key = key;
-    source->unit_id = unit.row.unit_id;
-    source->session_id = session_id;
+    source->unit = &unit;
+    source->session_id = session.info.session_id;
     source->column = column.column;
     source->column_id = column.column_id;
     source->type_class = column.type_class;
     source->key_like = column.key_like;
     source->hashed_index = hashed_index;
-    Group& group = groups_[sessions_.at(session_id).group];
+    Group& group = *session.group;
+    const auto of_column = std::ranges::find(group.columns, column.column_id, &Group::Column::column_id);
     source->group = &group;
-    source->group_index = group.sources.size();
-    group.sources.push_back(source.get());
+    source->group_column = static_cast<size_t>(of_column - group.columns.begin());
+    if (of_column == group.columns.end()) group.columns.push_back({column.column_id, {}});
+    auto& sources = group.columns[source->group_column].sources;
+    source->group_index = sources.size();
+    sources.push_back(source.get());
+    ++group.sources;
     unit.sources.push_back(std::move(source));
     return *unit.sources.back();
   }
@@ -1189,7 +1282,7 @@ class Lineage::State {
     total_bytes_ += bytes - source.counted_bytes;
     source.counted_bytes = bytes;
     source.touched_ns = std::max(source.touched_ns, time_ns);
-    auto& sources = static_cast<Group*>(source.group)->sources;
+    auto& sources = source.group->columns[source.group_column].sources;
     Source* last = sources.back();
     std::swap(sources[source.group_index], sources.back());
     std::swap(last->group_index, source.group_index);
@@ -1198,7 +1291,8 @@ class Lineage::State {
   void Drop(Source& source) {
     total_bytes_ -= source.counted_bytes;
     source.counted_bytes = 0;
-    auto& sources = static_cast<Group*>(source.group)->sources;
+    --source.group->sources;
+    auto& sources = source.group->columns[source.group_column].sources;
     sources.back()->group_index = source.group_index;
     sources[source.group_index] = sources.back();
     sources.pop_back();
@@ -1209,8 +1303,9 @@ class Lineage::State {
   void EvictSome() {
     std::vector<Source*> victims;
     for (auto& [name, group] : groups_) {
-      for (Source* source : group.sources) {
-        if (!source->values.evicted()) victims.push_back(source);
+      for (const Group::Column& column : group.columns) {
+        std::ranges::copy_if(column.sources, std::back_inserter(victims),
+                             [](const Source* source) { return !source->values.evicted(); });
       }
     }
     const auto value = [this](const Source* source) {
@@ -1234,9 +1329,9 @@ class Lineage::State {
     if (static_cast<size_t>(std::distance(first, last)) > kMaxOpenCursors) open_cursors_.erase(first);
   }
 
-  void AppendRows(const OpenCursor& cursor, const Layout& layout, const PendingRows::Batch& rows, uint64_t session_id) {
+  void AppendRows(const OpenCursor& cursor, const Layout& layout, const RowsView& rows, const SessionState& session) {
     parents_[cursor.parent].rows = std::max<uint64_t>(parents_[cursor.parent].rows, rows.first_row + rows.row_count);
-    InsertBatch(cursor.parent, layout, rows, cursor.echoes, session_id);
+    InsertBatch(cursor.parent, layout, rows, cursor.echoes, session);
   }
 
   // ---- the end of units ----
@@ -1256,8 +1351,8 @@ class Lineage::State {
       sink_.OnEdge(
           MakeEdge(unit, edge, parents_, sink == unit.sinks.end() ? 0 : domains_[sink->second.column_id].Estimate()));
     }
-    for (const RepeatKey& key : std::exchange(unit.dirty_repeats, {})) {
-      RepeatState& state = unit.repeats.at(key);
+    for (const uint32_t repeat : std::exchange(unit.dirty_repeats, {})) {
+      RepeatState& state = unit.repeats[repeat];
       state.dirty = false;
       sink_.OnRepeat(MakeRepeat(unit, state));
     }
@@ -1281,10 +1376,12 @@ class Lineage::State {
       if (!unit.row.trace_id.empty()) units_by_trace_.erase(unit.row.trace_id);
       at = units_.erase(at);
     }
-    // What had joined a unit that is gone is gone with it.
-    std::erase_if(units_, [this](const auto& entry) {
+    // What had joined a unit that is gone is gone with it, and so on.
+    const auto orphaned = [this](const auto& entry) {
       return entry.second.row.joined_to != 0 && !units_.contains(entry.second.row.joined_to);
-    });
+    };
+    while (std::erase_if(units_, orphaned) > 0) {
+    }
   }
 
   void FreeParent(uint32_t parent) {
@@ -1296,24 +1393,26 @@ class Lineage::State {
   LineageSink& sink_;
   std::unordered_map<uint64_t, SessionState> sessions_;
   std::map<std::string, Group> groups_;
-  std::map<int64_t, UnitState> units_;
+  std::unordered_map<int64_t, UnitState> units_;
   std::unordered_map<std::string, int64_t> units_by_trace_;
   std::vector<int64_t> dirty_;
-  std::vector<ParentExecution> parents_;
+  Parents parents_;
   std::vector<uint32_t> free_parents_;
 
   RelationRules rules_;
-  std::unordered_set<int64_t> learned_;
+  std::unordered_map<int64_t, StatementInfo> statements_;
   std::map<ColumnName, uint32_t> column_ids_;
   std::vector<ColumnName> column_names_;
   std::vector<uint32_t> column_types_;
   std::vector<DistinctSketch> domains_;
-  std::unordered_map<uint64_t, Relationship> judged_;
+  std::vector<std::vector<std::optional<Relationship>>> judged_;  // by sink, then source
   uint64_t judged_version_ = 0;
   std::map<std::pair<int64_t, uint64_t>, std::unique_ptr<Layout>> layouts_;
   std::vector<std::unique_ptr<Layout>> retired_layouts_;
-  std::map<std::pair<uint64_t, uint64_t>, const Layout*> layouts_of_pending_;
   std::map<std::pair<uint64_t, uint64_t>, OpenCursor> open_cursors_;
+
+  std::vector<SinkOutcome> outcomes_;  // of the execution at hand
+  PendingRows spare_rows_;
 
   int64_t last_unit_ = 0;
   uint32_t last_edge_ = 0;

@@ -30,6 +30,7 @@ struct ResultColumn {
   uint32_t table_oid = 0;
   int16_t attnum = 0;
   uint32_t type_oid = 0;
+  friend bool operator==(const ResultColumn&, const ResultColumn&) = default;
 };
 
 // What ingest knows of a statement, once per (database, shape); outlives the lineage that refers to it.

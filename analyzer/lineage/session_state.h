@@ -32,18 +32,22 @@ Boundary BoundaryOf(const Execution& execution);
 bool IsTransactionControl(sql::Operation operation);
 bool IsHousekeeping(const Execution& execution);  // neither reads nor writes the application's data
 
+struct Group;   // sessions that may claim from each other
+struct Layout;  // the hashed columns of a result
+
+// The rows so far of an execution that has not completed.
 struct PendingRows {
   struct Batch {
     int64_t time_ns = 0;
     uint64_t first_row = 0;
     uint32_t row_count = 0;
-    std::vector<uint64_t> hashes;  // row_count x hashed_columns
+    size_t first_hash = 0;  // of row_count x hashed columns in `hashes`
   };
-  std::vector<uint16_t> hashed_columns;
+  uint64_t execution_id = 0;
   std::vector<Batch> batches;
-  std::vector<ResultColumn> columns;
-  StatementProfile statement;
-  uint64_t columns_hash = 0;
+  std::vector<uint64_t> hashes;
+  const Layout* layout = nullptr;
+  int64_t statement_id = 0;
   uint32_t promoted = UINT32_MAX;  // ParentExecution once its rows became visible before its end
   int64_t promoted_unit = 0;
 };
@@ -58,7 +62,8 @@ struct SessionState {
   void OnApplicationName(std::string_view name);
 
   SessionInfo info;
-  std::string group;  // sessions whose sources it may claim from
+  std::string group_name;
+  Group* group = nullptr;  // sessions whose sources it may claim from
   bool process_known = false;
   bool open = true;
   bool shared = false;  // a pooler's
@@ -80,7 +85,7 @@ struct SessionState {
   size_t gap_count = 0;
   int64_t busy_ns = 0;  // database time so far
   int64_t last_done_ns = 0;
-  std::map<uint64_t, PendingRows> pending;
+  std::vector<PendingRows> pending;
 };
 
 }  // namespace pgassay::lineage

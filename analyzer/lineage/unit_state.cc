@@ -32,13 +32,13 @@ std::pair<uint64_t, uint64_t> LargestGroup(const std::vector<Claim>& claims, Key
 
 // Where a claim's value stands for order: in its parent's rows, or for a chain's one-row results in the rows at the
 // chain's top.
-std::pair<uint32_t, uint32_t> Anchor(const Claim& claim, const std::vector<ParentExecution>& parents) {
+std::pair<uint32_t, uint32_t> Anchor(const Claim& claim, const Parents& parents) {
   const ParentExecution& parent = parents[claim.parent];
   if (parent.rows == 1 && parent.ancestor != claim.parent) return {parent.ancestor, parent.ancestor_row};
   return {claim.parent, claim.row};
 }
 
-void MeasureOrderInto(Edge& row, const std::vector<Claim>& claims, const std::vector<ParentExecution>& parents) {
+void MeasureOrderInto(Edge& row, const std::vector<Claim>& claims, const Parents& parents) {
   std::map<uint32_t, std::vector<uint32_t>> rows_by_anchor;
   std::unordered_map<uint64_t, std::unordered_set<uint32_t>> seen;
   for (const Claim& claim : claims) {
@@ -72,8 +72,8 @@ void MeasureTimesInto(Edge& row, std::vector<Claim> claims) {
   row.first_child_delay_ns = claims.front().pause_ns;
 }
 
-void CountParentsInto(Edge& row, const UnitState& unit, const std::vector<Claim>& claims,
-                      const std::vector<ParentExecution>& parents, uint32_t hashed_index) {
+void CountParentsInto(Edge& row, const UnitState& unit, const std::vector<Claim>& claims, const Parents& parents,
+                      uint32_t hashed_index) {
   std::unordered_set<uint32_t> seen;
   for (const Claim& claim : claims) {
     if (!seen.insert(claim.parent).second) continue;
@@ -118,17 +118,16 @@ void MeasureContainmentInto(Edge& row, const UnitState& unit, const EdgeState& e
   std::unordered_set<uint64_t> claimed;
   for (const Claim& claim : edge.claims) claimed.insert(claim.value);
   uint64_t tested = 0, contained = 0;
-  for (const auto& [value, state] : sink->second.values) {
+  sink->second.values.ForEach([&](uint64_t value, const SinkState::Value& state) {
     const bool own = claimed.contains(value);
-    if (!own && state.related_edge != 0 && state.related_edge != edge.number) continue;
+    if (!own && state.related_edge != 0 && state.related_edge != edge.number) return;
     ++row.child_distinct_values;
-    const bool testable =
-        own || std::ranges::all_of(sources, [v = value](const Source* s) { return s->values.Tests(v); });
-    if (!testable) continue;
+    const bool testable = own || std::ranges::all_of(sources, [=](const Source* s) { return s->values.Tests(value); });
+    if (!testable) return;
     ++tested;
     contained +=
-        own || std::ranges::any_of(sources, [v = value](const Source* s) { return s->values.Contains(v); }) ? 1 : 0;
-  }
+        own || std::ranges::any_of(sources, [=](const Source* s) { return s->values.Contains(value); }) ? 1 : 0;
+  });
   // Of a sample the share is what is known; the count is scaled to the whole.
   row.contained_values =
       tested == 0 || tested == row.child_distinct_values ? contained : contained * row.child_distinct_values / tested;
@@ -144,8 +143,19 @@ int64_t Quantile(std::vector<int64_t> sample, double share) {
   return sample[at];
 }
 
-void UnitState::MarkDirty(const RepeatKey& key, RepeatState& state) {
-  if (!std::exchange(state.dirty, true)) dirty_repeats.push_back(key);
+RepeatState& UnitState::RepeatOf(int64_t statement_id, uint64_t parameters_hash, LastSeen& seen) {
+  if (seen.repeat != kNobody) return repeats[seen.repeat];
+  seen.repeat = static_cast<uint32_t>(repeats.size());
+  RepeatState& state = repeats.emplace_back();
+  state.current.statement_id = statement_id;
+  state.current.parameters_hash = parameters_hash;
+  state.current.executions = 1;
+  state.current.first_no = state.current.last_no = seen.first_no;
+  return state;
+}
+
+void UnitState::MarkRepeatDirty(uint32_t repeat) {
+  if (!std::exchange(repeats[repeat].dirty, true)) dirty_repeats.push_back(repeat);
 }
 
 void UnitState::AddPause(int64_t end_ns, int64_t length_ns) {
@@ -175,8 +185,7 @@ StatementState& UnitState::Statement(int64_t statement_id) {
 
 SinkState& UnitState::Sink(int64_t statement_id, int32_t comparison) { return sinks[{statement_id, comparison}]; }
 
-Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const std::vector<ParentExecution>& parents,
-              uint64_t sink_domain) {
+Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const Parents& parents, uint64_t sink_domain) {
   Edge row = edge.row;
   row.unit_id = unit.row.unit_id;
   row.sink_domain = sink_domain;
@@ -265,14 +274,14 @@ void AbsorbEdges(UnitState& unit, UnitState& other, LineageSink& sink) {
     into.column_id = from.column_id;
     into.executions += from.executions;
     into.unclaimed += from.unclaimed;
-    for (auto& [value, state] : from.values) {
-      if (into.values.size() >= kMaxKept && !into.values.contains(value)) continue;
-      SinkState::Value& merged = into.values[value];
-      merged.count += state.count;
+    from.values.ForEach([&](uint64_t value, const SinkState::Value& state) {
+      SinkState::Value* merged = into.values.InsertUpTo(kMaxKept, value);
+      if (merged == nullptr) return;
+      merged->count += state.count;
       const auto number = renumbered.find(state.related_edge);
       if (state.related_edge != 0)
-        merged.related_edge = number == renumbered.end() ? state.related_edge : number->second;
-    }
+        merged->related_edge = number == renumbered.end() ? state.related_edge : number->second;
+    });
   }
 }
 
@@ -300,9 +309,10 @@ void AbsorbStatements(UnitState& unit, UnitState& other, LineageSink& sink) {
     row.last_no = std::max(row.last_no, from.row.last_no);
     into.untested += from.untested;
     into.parameters.Merge(from.parameters);
-    for (const auto& [value, count] : from.unclaimed_values) {
-      row.unclaimed_max_repeat = std::max<uint64_t>(row.unclaimed_max_repeat, into.unclaimed_values[value] += count);
-    }
+    from.unclaimed_values.ForEach([&](uint64_t value, uint32_t count) {
+      uint32_t& sum = *into.unclaimed_values.Insert(value).first;
+      row.unclaimed_max_repeat = std::max<uint64_t>(row.unclaimed_max_repeat, sum += count);
+    });
     if (into.last_session == from.last_session && into.last_done_ns > 0) {
       into.gaps.push_back(std::max<int64_t>(from.last_done_ns - into.last_done_ns, 0));
     }
@@ -313,39 +323,55 @@ void AbsorbStatements(UnitState& unit, UnitState& other, LineageSink& sink) {
   }
 }
 
+void AbsorbRepeat(UnitState& unit, int64_t statement_id, uint64_t parameters_hash, LastSeen from, UnitState& other) {
+  const auto [into, fresh] = unit.last_seen[statement_id].Insert(parameters_hash);
+  if (fresh) {
+    ++unit.last_seen_count;
+    *into = from;
+    if (from.repeat == kNobody) return;
+    into->repeat = static_cast<uint32_t>(unit.repeats.size());
+    unit.repeats.push_back(std::move(other.repeats[from.repeat]));
+    unit.repeats.back().dirty = false;  // it stood in the other unit's list
+    unit.MarkRepeatDirty(into->repeat);
+    return;
+  }
+  RepeatState& repeat = unit.RepeatOf(statement_id, parameters_hash, *into);
+  const RepeatState& absorbed = other.RepeatOf(statement_id, parameters_hash, from);
+  const bool continues = into->result_hash == from.result_hash && unit.writes.empty() && other.writes.empty();
+  if (repeat.current.executions > repeat.longest.executions) repeat.longest = repeat.current;
+  if (continues) {
+    const Repeat before = repeat.current;
+    repeat.current = absorbed.current;
+    repeat.current.executions += before.executions;
+    repeat.current.rows += before.rows + before.rows / std::max<uint64_t>(before.executions - 1, 1);
+    repeat.current.bytes += before.bytes;
+    repeat.current.repeat_ns += before.repeat_ns;
+    repeat.current.first_no = std::min(repeat.current.first_no, before.first_no);
+    if (from.last_sent_ns > into->last_sent_ns) repeat.gaps.push_back(from.last_sent_ns - into->last_sent_ns);
+    repeat.gaps.insert(repeat.gaps.end(), absorbed.gaps.begin(), absorbed.gaps.end());
+  } else {
+    if (absorbed.longest.executions > repeat.longest.executions) repeat.longest = absorbed.longest;
+    repeat.current = absorbed.current;
+    into->result_hash = from.result_hash;
+    repeat.gaps = absorbed.gaps;
+  }
+  into->last_sent_ns = from.last_sent_ns;
+  unit.MarkRepeatDirty(into->repeat);
+}
+
 void AbsorbRepeats(UnitState& unit, UnitState& other, LineageSink& sink) {
-  for (auto& [key, from] : other.repeats) {
-    if (other.emitted && from.longest.executions + from.current.executions > 1) {
-      Repeat old;
-      old.unit_id = other.row.unit_id;
-      old.statement_id = key.statement_id;
-      old.parameters_hash = key.parameters_hash;
-      sink.OnRepeat(old);
-    }
-    const auto [at, fresh] = unit.repeats.try_emplace(key, std::move(from));
-    RepeatState& into = at->second;
-    if (fresh) into.dirty = false;  // it stood in the other unit's list
-    unit.MarkDirty(key, into);
-    if (fresh) continue;
-    const bool continues = into.result_hash == from.result_hash && unit.writes.empty() && other.writes.empty();
-    if (into.current.executions > into.longest.executions) into.longest = into.current;
-    if (continues) {
-      const Repeat before = into.current;
-      into.current = from.current;
-      into.current.executions += before.executions;
-      into.current.rows += before.rows + before.rows / std::max<uint64_t>(before.executions - 1, 1);
-      into.current.bytes += before.bytes;
-      into.current.repeat_ns += before.repeat_ns;
-      into.current.first_no = std::min(into.current.first_no, before.first_no);
-      if (from.last_sent_ns > into.last_sent_ns) into.gaps.push_back(from.last_sent_ns - into.last_sent_ns);
-      into.gaps.insert(into.gaps.end(), from.gaps.begin(), from.gaps.end());
-    } else {
-      if (from.longest.executions > into.longest.executions) into.longest = from.longest;
-      into.current = from.current;
-      into.result_hash = from.result_hash;
-      into.gaps = from.gaps;
-    }
-    into.last_sent_ns = from.last_sent_ns;
+  for (const RepeatState& state : other.repeats) {
+    if (!other.emitted) break;
+    Repeat old;
+    old.unit_id = other.row.unit_id;
+    old.statement_id = state.current.statement_id;
+    old.parameters_hash = state.current.parameters_hash;
+    sink.OnRepeat(old);
+  }
+  for (const auto& [statement_id, seen] : other.last_seen) {
+    seen.ForEach([&, id = statement_id](uint64_t parameters_hash, const LastSeen& from) {
+      AbsorbRepeat(unit, id, parameters_hash, from, other);
+    });
   }
   for (const auto& [relation, count] : other.writes) unit.writes[relation] += count;
 }
@@ -357,7 +383,7 @@ void Absorb(UnitState& unit, UnitState& other, LineageSink& sink) {
   AbsorbEdges(unit, other, sink);
   AbsorbRepeats(unit, other, sink);
   for (auto& source : other.sources) {
-    source->unit_id = unit.row.unit_id;
+    source->unit = &unit;
     unit.sources.push_back(std::move(source));
   }
   unit.parents.insert(unit.parents.end(), other.parents.begin(), other.parents.end());

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "analyzer/lineage/distinct_count.h"
+#include "analyzer/lineage/flat_map.h"
 #include "analyzer/lineage/lineage.h"
 #include "analyzer/lineage/relation_rules.h"
 #include "analyzer/lineage/value_source.h"
@@ -32,7 +33,6 @@ struct ParentExecution {
   uint64_t transaction = 0;  // number of the explicit transaction, unique over all sessions; 0: none
   int64_t unit_id = 0;
   int64_t statement_id = 0;
-  int64_t done_ns = 0;
   uint64_t rows = 0;
   bool claimed = false;
   uint32_t ancestor = kNobody;  // of a one-row result that was claimed: the execution at the chain's top; else itself
@@ -40,15 +40,20 @@ struct ParentExecution {
   std::array<uint32_t, session::kMaxLineageColumns> distinct{};  // per hashed column
 };
 
+using Parents = std::deque<ParentExecution>;
+
 struct SourceKey {
   int64_t statement_id = 0;
   int32_t position = 0;
   friend auto operator<=>(const SourceKey&, const SourceKey&) = default;
 };
 
+struct Group;
+struct UnitState;
+
 struct Source {
   SourceKey key;
-  int64_t unit_id = 0;
+  UnitState* unit = nullptr;  // that holds it, itself joined to none
   uint64_t session_id = 0;
   ResultColumn column;
   uint32_t column_id = 0;  // of its interned name
@@ -60,8 +65,8 @@ struct Source {
   size_t counted_bytes = 0;  // of the budget
   int64_t touched_ns = 0, last_claim_ns = 0;
   uint64_t claims = 0;
-  void* group = nullptr;  // the owner's list it stands in, and where
-  size_t group_index = 0;
+  Group* group = nullptr;  // the list of its column it stands in, and where
+  size_t group_column = 0, group_index = 0;
 };
 
 struct EdgeKey {
@@ -103,7 +108,7 @@ struct SinkState {
     uint32_t count = 0;
     uint32_t related_edge = 0;  // the related edge that claimed it last; 0: none
   };
-  std::unordered_map<uint64_t, Value> values;
+  FlatMap<Value> values;
   uint32_t column_id = 0;
   uint64_t executions = 0;
   uint64_t unclaimed = 0;
@@ -112,7 +117,7 @@ struct SinkState {
 struct StatementState {
   UnitStatement row;
   DistinctCount parameters;
-  std::unordered_map<uint64_t, uint32_t> unclaimed_values;
+  FlatMap<uint32_t> unclaimed_values;
   std::vector<int64_t> gaps, durations;
   int64_t last_done_ns = 0, last_busy_ns = 0;
   uint64_t last_session = 0;
@@ -120,23 +125,16 @@ struct StatementState {
   bool dirty = true;
 };
 
-struct RepeatKey {
-  int64_t statement_id = 0;
-  uint64_t parameters_hash = 0;
-  friend bool operator==(const RepeatKey&, const RepeatKey&) = default;
-};
-
-struct RepeatKeyHash {
-  size_t operator()(const RepeatKey& key) const {
-    return key.parameters_hash ^ (static_cast<uint64_t>(key.statement_id) * 0x9e3779b97f4a7c15u);
-  }
+// The last execution of one statement with one set of parameters; most are never repeated.
+struct LastSeen {
+  uint64_t result_hash = 0;
+  int64_t first_no = 0, last_sent_ns = 0;
+  uint32_t writes = 0;        // to its relations
+  uint32_t repeat = kNobody;  // into UnitState::repeats once there was a second one
 };
 
 struct RepeatState {
   Repeat longest, current;
-  uint64_t result_hash = 0;
-  uint64_t writes = 0;  // to its relations, when it was last seen
-  int64_t last_sent_ns = 0;
   std::vector<int64_t> gaps;
   bool dirty = false;
 };
@@ -175,8 +173,10 @@ struct UnitState {
   std::unordered_map<int64_t, StatementState> statements_by_id;
   std::map<EdgeKey, EdgeState> edges;
   std::map<std::pair<int64_t, int32_t>, SinkState> sinks;
-  std::unordered_map<RepeatKey, RepeatState, RepeatKeyHash> repeats;
-  std::vector<RepeatKey> dirty_repeats;
+  std::unordered_map<int64_t, FlatMap<LastSeen>> last_seen;  // by statement, then parameters
+  size_t last_seen_count = 0;
+  std::deque<RepeatState> repeats;
+  std::vector<uint32_t> dirty_repeats;
   std::unordered_map<std::string, uint64_t> writes;  // by relation
   std::vector<DeferredClaim> deferred;
   std::map<EdgeKey, ReachingClaims> reaching;
@@ -185,7 +185,9 @@ struct UnitState {
   std::vector<std::pair<int64_t, int64_t>>
       pauses;  // end and length of each pause that no later one exceeds: lengths descend
 
-  void MarkDirty(const RepeatKey& key, RepeatState& state);
+  // Made of the first execution if there is none yet.
+  RepeatState& RepeatOf(int64_t statement_id, uint64_t parameters_hash, LastSeen& seen);
+  void MarkRepeatDirty(uint32_t repeat);
   void AddPause(int64_t end_ns, int64_t length_ns);
   int64_t LongestPauseSince(int64_t time_ns) const;
   Source* FindSource(const SourceKey& key, uint64_t session_id);
@@ -197,8 +199,7 @@ struct UnitState {
 void Absorb(UnitState& unit, UnitState& other, LineageSink& sink);
 
 // Rows as they stand now.
-Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const std::vector<ParentExecution>& parents,
-              uint64_t sink_domain);
+Edge MakeEdge(const UnitState& unit, const EdgeState& edge, const Parents& parents, uint64_t sink_domain);
 UnitStatement MakeUnitStatement(const UnitState& unit, const StatementState& state);
 Repeat MakeRepeat(const UnitState& unit, const RepeatState& state);
 // The value at `share` (0..1) of the sorted sample; 0 of an empty one.
