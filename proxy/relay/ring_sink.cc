@@ -13,8 +13,8 @@ namespace {
 
 constexpr size_t kTextBuckets = 1 << 14;    // 65 536 texts, 512 KiB a loop: more than an application has
 constexpr size_t kColumnBuckets = 1 << 11;  // 8 192 row descriptions
-// On a busy machine the finder is scheduled late. With the recorder's commit interval this stays below the second that a
-// kill may cost.
+// On a busy machine the finder is scheduled late. With the recorder's commit interval this stays below the second that
+// a kill may cost.
 constexpr int64_t kClientPatience = 500'000'000;
 constexpr size_t kMaxWaitingBytes = 1 << 20;
 constexpr size_t kMaxKeptBytes = 2 << 20;
