@@ -112,7 +112,7 @@ EdgeJudgement JudgeEdge(const Edge& edge, const Unit& unit, bool related, const 
   // Claims that reach over connections or pauses find some value of a list by chance: all of it, or its order, must be
   // there.
   out.scattered = out.timed && edge.rejoined > 0 && !covered && (edge.order_log10_p < 1 || edge.order_tau < 0.7);
-  const bool waived = related && out.in_order && !late;
+  const bool waived = related && out.in_order && !began_elsewhere;
   out.tight = !out.timed || waived || edge.gap_p90_ns < std::max(kTightGap, 5 * edge.child_median_ns);
   const bool same_request = unit.kind == UnitKind::kScope || unit.kind == UnitKind::kTraceparent;
   const bool guessed_process = edge.same_connection + edge.same_process < edge.children && !same_request;
