@@ -117,6 +117,12 @@ def wire(pg: PrivatePostgres, port: int, **parameters: str) -> Wire:
     return Wire(port, pg.user, pg.dbname, **parameters)
 
 
+def end_earlier_sessions(pg: PrivatePostgres) -> None:
+    """What another test may have left on the shared server is none of this test's."""
+    pg.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")
+    wait_until("earlier sessions are gone", lambda: backends(pg) == 0)
+
+
 def backends(pg: PrivatePostgres) -> int:
     return int(pg.psql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"))
 
@@ -374,7 +380,7 @@ def descriptors_allowed(count: int) -> Iterator[int]:
 def test_sockets_that_say_nothing_hold_no_server_slot(
     pg: PrivatePostgres, pgassay_binary: Path, tmp_path: Path, plain_memory: None
 ) -> None:
-    wait_until("earlier sessions are gone", lambda: backends(pg) == 0)
+    end_earlier_sessions(pg)
     with descriptors_allowed(12_000) as allowed:
         many = min(10_000, allowed - 200) if EVERYTHING else 1_500
         with running_proxy(pgassay_binary, pg, tmp_path / "trace.db", "--max-connections", str(many + 10)) as proxy:

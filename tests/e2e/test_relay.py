@@ -217,6 +217,12 @@ def logged_in(pg: PrivatePostgres, port: int) -> socket.socket:
     return peer
 
 
+def end_earlier_sessions(pg: PrivatePostgres) -> None:
+    """What another test may have left on the shared server is none of this test's."""
+    pg.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")
+    wait_until("earlier sessions are gone", lambda: backends(pg) == 0)
+
+
 def backends(pg: PrivatePostgres) -> int:
     return int(pg.psql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"))
 
@@ -252,7 +258,7 @@ def test_one_byte_at_a_time_is_the_same_conversation(pg: PrivatePostgres, proxy:
 
 
 def test_a_reset_ends_the_servers_session(pg: PrivatePostgres, proxy: Proxy) -> None:
-    wait_until("earlier sessions are gone", lambda: backends(pg) == 0)
+    end_earlier_sessions(pg)
     peer = logged_in(pg, proxy.port)
     assert backends(pg) == 1
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
