@@ -29,7 +29,8 @@ constexpr std::array kCommands = std::to_array<Command>({
     {"proxy", kProxy, "--upstream URI --trace FILE", "nothing", 0, 0, false, "record what passes until stopped",
      "Listens, relays to the server and records. SIGINT and SIGTERM stop accepting, let sessions end for\n"
      "--drain seconds, flush, and exit 0; SIGHUP reads the certificates again. One line on stderr says when\n"
-     "it is ready, and where.",
+     "it is ready, and where. Several servers are recorded into one trace by --route, each with an address\n"
+     "of its own; --upstream is not needed then.",
      RunProxy},
     {"report", kReport, "TRACE…", "a trace", 1, kAny, false, "findings first, then totals",
      "Several traces are reported as one. The exit code is 0 whatever is found, unless --fail-on is given.", RunReport},

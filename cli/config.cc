@@ -8,15 +8,23 @@ namespace pgassay::cli {
 
 namespace {
 
-// As pgassay.toml would say it; URLs without their passwords.
+// URLs without their passwords, also behind the LISTEN= of a route; of what is no URL though it begins as one, nothing.
+std::string WithoutPassword(const SettingInfo& setting, const std::string& text) {
+  const size_t sign = setting.name == "route" ? text.find('=') : std::string::npos;
+  const std::string listen = sign == std::string::npos ? "" : text.substr(0, sign + 1);
+  const std::string address = text.substr(listen.size());
+  if (!LooksLikeDatabaseUrl(address)) return text;
+  const auto url = ParseDatabaseUrl(address);
+  return listen + (url ? WithoutSecrets(*url) : "…");
+}
+
+// As pgassay.toml would say it.
 std::string Shown(const SettingInfo& setting, const std::vector<std::string>& texts) {
   std::vector<std::string> quoted;
   for (const std::string& text : texts) {
-    const auto url = LooksLikeDatabaseUrl(text) ? ParseDatabaseUrl(text) : Result<DatabaseUrl>(Fail(""));
     const bool bare = setting.kind == SettingKind::kSwitch || setting.kind == SettingKind::kCount ||
                       setting.kind == SettingKind::kNumber;
-    quoted.push_back(bare ? text
-                          : fmt::format("\"{}\"", reporters::EscapeForTerminal(url ? WithoutSecrets(*url) : text)));
+    quoted.push_back(bare ? text : fmt::format("\"{}\"", reporters::EscapeForTerminal(WithoutPassword(setting, text))));
   }
   if (setting.kind == SettingKind::kList) return fmt::format("[{}]", fmt::join(quoted, ", "));
   return quoted.empty() ? "\"\"" : quoted.back();

@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "cli/address_plan.h"
 #include "cli/commands.h"
 #include "cli/encryption.h"
@@ -19,26 +21,87 @@ constexpr uint16_t kListenPort = 6432;        // where poolers in front of Postg
 constexpr int kWatchMs = 100;                 // as Supervisor::Watch asks
 constexpr uint64_t kBytesPerExecution = 100;  // of the timeline in SQLite, its index included
 
-Result<std::vector<relay::Route>> Routes(const Settings& settings, const Upstream& upstream,
-                                         const relay::UpstreamTlsOptions& upstream_tls) {
-  const bool has_tls = settings.IsSet("tls-cert") || settings.Switch("tls-passthrough");
-  std::vector<relay::Route> routes;
-  for (const std::string& text : settings.List("listen")) {
-    const auto address = relay::ParseAddress(text, kListenPort);
-    if (!address) return Fail(fmt::format("--listen {}: {}", text, address.error().message));
-    if (!IsLoopback(*address) && !has_tls && !settings.Switch("allow-plaintext-remote")) {
-      return Fail(
-          fmt::format("--listen {} can be reached from other machines, and without TLS (listen on 127.0.0.1, give "
-                      "--tls-cert and --tls-key, or --allow-plaintext-remote)",
-                      text));
-    }
-    if (*address == upstream.address) return Fail(fmt::format("--listen and --upstream are both {}", text));
-    routes.push_back({.listen = *address,
-                      .upstream = upstream.address,
-                      .user = upstream.user,
-                      .database = upstream.database,
-                      .upstream_tls = upstream_tls});
+// A listener and the server behind it, as they were written.
+struct RouteText {
+  std::string setting;  // for messages, without the server's URL, which may hold a password
+  std::string listen;
+  std::string upstream;
+};
+
+// --upstream with each --listen, then each --route.
+Result<std::vector<RouteText>> RouteTexts(const Settings& settings) {
+  std::vector<RouteText> texts;
+  const std::string upstream = settings.Text("upstream");
+  const std::vector<std::string> routes = settings.List("route");
+  if (upstream.empty() && (routes.empty() || settings.IsSet("listen"))) {
+    return Fail("proxy needs --upstream, the server's address (for example postgresql://127.0.0.1:5432)");
   }
+  if (!upstream.empty()) {
+    for (const std::string& listen : settings.List("listen")) {
+      texts.push_back({fmt::format("--listen {}", listen), listen, upstream});
+    }
+  }
+  for (const std::string& route : routes) {
+    const size_t sign = route.find('=');  // the first: an URL has more of them
+    if (sign == std::string::npos || sign == 0 || sign + 1 == route.size()) {
+      return Fail("--route takes LISTEN=UPSTREAM (for example 127.0.0.1:6433=postgresql://replica:5432)");
+    }
+    const std::string listen = route.substr(0, sign);
+    texts.push_back({fmt::format("--route {}=…", listen), listen, route.substr(sign + 1)});
+  }
+  return texts;
+}
+
+Result<relay::Address> ListenAddress(const RouteText& text, const Settings& settings) {
+  const auto address = relay::ParseAddress(text.listen, kListenPort);
+  if (!address) return Fail(fmt::format("{}: {}", text.setting, address.error().message));
+  const bool has_tls = settings.IsSet("tls-cert") || settings.Switch("tls-passthrough");
+  if (!IsLoopback(*address) && !has_tls && !settings.Switch("allow-plaintext-remote")) {
+    return Fail(
+        fmt::format("{} can be reached from other machines, and without TLS (listen on 127.0.0.1, give "
+                    "--tls-cert and --tls-key, or --allow-plaintext-remote)",
+                    text.setting));
+  }
+  return *address;
+}
+
+// Who is led back to a listener of ours would be recorded twice, or for ever.
+Result<> RefuseLoops(const std::vector<relay::Route>& routes, const std::vector<RouteText>& texts) {
+  for (const relay::Route& from : routes) {
+    for (size_t to = 0; to < routes.size(); ++to) {
+      if (from.upstream == routes[to].listen) {
+        return Fail(fmt::format("{} is also the address of a server (the two must differ)", texts[to].setting));
+      }
+    }
+  }
+  return {};
+}
+
+Result<std::vector<relay::Route>> Routes(const Invocation& invocation) {
+  const Settings& settings = invocation.settings;
+  const bool passthrough = settings.Switch("tls-passthrough");
+  const auto texts = RouteTexts(settings);
+  if (!texts) return std::unexpected(texts.error());
+  AddressPlan plan;
+  std::vector<relay::Route> routes;
+  for (const RouteText& text : *texts) {
+    auto upstream = ParseUpstream(text.upstream, invocation.environment, Machine::ThisOne());
+    if (!upstream) return Fail(fmt::format("{}: {}", text.setting, upstream.error().message));
+    if (passthrough) upstream->tls = TlsDemand::kOff;
+    auto listen = ListenAddress(text, settings);
+    if (!listen) return std::unexpected(listen.error());
+    routes.push_back({.listen = std::move(*listen),
+                      .upstream = upstream->address,
+                      .user = upstream->user,
+                      .database = upstream->database,
+                      .upstream_tls = {}});
+    plan.upstreams.push_back(std::move(*upstream));
+  }
+  if (const auto checked = RefuseLoops(routes, *texts); !checked) return std::unexpected(checked.error());
+  const auto encryption = SettleEncryption(plan, settings, invocation.environment, Machine::ThisOne(), nullptr);
+  if (!encryption) return std::unexpected(encryption.error());
+  for (size_t i = 0; i < routes.size(); ++i) routes[i].upstream_tls = encryption->upstreams[i];
+  for (const std::string& note : encryption->notes) Say(note);
   return routes;
 }
 
@@ -46,26 +109,16 @@ Result<SupervisorOptions> OptionsFrom(const Invocation& invocation) {
   const Settings& settings = invocation.settings;
   if (::geteuid() == 0 && !settings.Switch("allow-root"))
     return Fail("proxy does not run as root (use another user, or give --allow-root)");
-  if (settings.Text("upstream").empty())
-    return Fail("proxy needs --upstream, the server's address (for example postgresql://127.0.0.1:5432)");
   if (settings.Text("trace").empty())
     return Fail("proxy needs --trace, the file to record into (for example trace.db)");
-  const auto upstream = ParseUpstream(settings.Text("upstream"), invocation.environment, Machine::ThisOne());
-  if (!upstream) return std::unexpected(upstream.error());
-  AddressPlan plan;
-  plan.upstreams.push_back(*upstream);
   const auto client_tls = ClientTls(settings);
   if (!client_tls) return std::unexpected(client_tls.error());
   const bool passthrough = settings.Switch("tls-passthrough");
   if (passthrough && (settings.IsSet("tls-cert") || settings.IsSet("upstream-tls"))) {
     return Fail("--tls-passthrough leaves TLS to the client and the server (take --tls-cert and --upstream-tls away)");
   }
-  if (passthrough) plan.upstreams.front().tls = TlsDemand::kOff;
-  const auto encryption = SettleEncryption(plan, settings, invocation.environment, Machine::ThisOne(), nullptr);
-  if (!encryption) return std::unexpected(encryption.error());
-  auto routes = Routes(settings, *upstream, encryption->upstreams.front());
+  auto routes = Routes(invocation);
   if (!routes) return std::unexpected(routes.error());
-  for (const std::string& note : encryption->notes) Say(note);
   SupervisorOptions options;
   options.relay.client_tls = *client_tls;
   options.relay.tls_passthrough = passthrough;
@@ -84,10 +137,17 @@ Result<SupervisorOptions> OptionsFrom(const Invocation& invocation) {
 }
 
 void SayReady(const Supervisor& supervisor, const SupervisorOptions& options) {
-  std::vector<std::string> bound;
-  for (const relay::Address& address : supervisor.bound()) bound.push_back(relay::ToString(address));
-  Say(fmt::format("listening on {}, upstream {}, recording into {}", fmt::join(bound, ", "),
-                  relay::ToString(options.relay.routes.front().upstream), options.trace.path));
+  const std::vector<relay::Route>& routes = options.relay.routes;
+  const bool one_server =
+      std::ranges::all_of(routes, [&](const relay::Route& route) { return route.upstream == routes.front().upstream; });
+  std::vector<std::string> listeners;
+  for (size_t i = 0; i < routes.size(); ++i) {
+    const std::string bound = relay::ToString(supervisor.bound()[i]);
+    listeners.push_back(one_server ? bound
+                                   : fmt::format("{} (upstream {})", bound, relay::ToString(routes[i].upstream)));
+  }
+  const std::string upstream = one_server ? fmt::format("upstream {}, ", relay::ToString(routes.front().upstream)) : "";
+  Say(fmt::format("listening on {}, {}recording into {}", fmt::join(listeners, ", "), upstream, options.trace.path));
 }
 
 // Certificates that cannot be used are told, and those in use stay.

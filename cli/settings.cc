@@ -24,6 +24,9 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
      "where clients connect: HOST:PORT, [::1]:PORT or a socket's path; may be repeated; port 0 is any free one"},
     {"upstream", SettingKind::kText, "URI", "", 0, 0, kRun | kProxy,
      "the server: a PostgreSQL URL, HOST:PORT or a socket's path"},
+    {"route", SettingKind::kList, "LISTEN=UPSTREAM", "", 0, 0, kProxy,
+     "one more address to listen on, with a server of its own (a replica, another service); may be repeated, with or "
+     "without --listen and --upstream"},
     {"env", SettingKind::kList, "NAME", "", 0, 0, kRun,
      "also rewrite this variable: an URL, HOST:PORT, or a host whose port is in its sibling (DB_HOST, DB_PORT); may be "
      "repeated"},

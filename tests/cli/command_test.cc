@@ -97,6 +97,26 @@ TEST_F(CommandLineTest, ProxySaysWhatItNeeds) {
       RefusedWith("--tls-passthrough"));
 }
 
+TEST_F(CommandLineTest, RoutesAreCheckedAndTheirPasswordsNotShown) {
+  const std::string proxy = "proxy --allow-root --trace t.db ";
+  const std::string server = "postgresql://u:secret@127.0.0.1:1/app";
+  EXPECT_THAT(Pgassay(proxy + "--route " + server), RefusedWith("--route takes LISTEN=UPSTREAM"));
+  EXPECT_THAT(Pgassay(proxy + "--route 127.0.0.1:0="), RefusedWith("--route takes LISTEN=UPSTREAM"));
+  EXPECT_THAT(Pgassay(proxy + "--route =" + server), RefusedWith("--route takes LISTEN=UPSTREAM"));
+  EXPECT_THAT(Pgassay(proxy + "--route nonsense:port=" + server), RefusedWith("--route nonsense:port=…"));
+  EXPECT_THAT(Pgassay(proxy + "--route 127.0.0.1:0=mysql://db"), RefusedWith("--route 127.0.0.1:0=…: "));
+  EXPECT_THAT(Pgassay(proxy + "--route 0.0.0.0:0=" + server), RefusedWith("--allow-plaintext-remote"));
+  EXPECT_THAT(Pgassay(proxy + "--listen 127.0.0.1:0 --route 127.0.0.1:0=" + server), RefusedWith("needs --upstream"));
+  EXPECT_THAT(Pgassay(proxy + "--route 127.0.0.1:7001=127.0.0.1:7002 --route 127.0.0.1:7002=127.0.0.1:7003"),
+              RefusedWith("--route 127.0.0.1:7002=… is also the address of a server"));
+  EXPECT_THAT(Pgassay(proxy + "--route 127.0.0.1:0=" + server), RefusedWith("127.0.0.1:1"));
+  EXPECT_THAT(Pgassay(proxy + "--route 127.0.0.1:0=" + server).err, testing::Not(HasSubstr("secret")));
+  Write("pgassay.toml", "route = [\"127.0.0.1:6433=" + server + "\", \"127.0.0.1:6434=postgresql://u:secret@h:x/\"]\n");
+  const Said shown = Pgassay("config");
+  EXPECT_THAT(shown.out, HasSubstr("127.0.0.1:6433=postgresql://"));
+  EXPECT_THAT(shown.out, testing::Not(HasSubstr("secret")));
+}
+
 TEST_F(CommandLineTest, TlsInitMakesCertificatesOnce) {
   EXPECT_EQ(Pgassay("tls-init certificates").code, 0);
   EXPECT_TRUE(Exists("certificates/localhost.key"));

@@ -48,6 +48,13 @@ def close(what: bytes, name: str) -> bytes:
     return message(b"C", what + _text(name))
 
 
+def send_cancel(port: int, key: bytes) -> None:
+    """Returns once the server has closed the connection, which it does when it has passed the signal on."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(struct.pack(">ii", 8 + len(key), 80877102) + key)
+        assert connection.recv(1) == b""
+
+
 SYNC, FLUSH, TERMINATE, COPY_DONE = message(b"S"), message(b"H"), message(b"X"), message(b"c")
 
 
@@ -62,11 +69,14 @@ class Wire:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._read = b""
+        self.key = b""  # of BackendKeyData: the process's id, then the secret
         self.send(startup({"user": user, "database": database, **parameters}))
         while True:
             kind, body = self.receive()
             if kind == b"R" and body[:4] == struct.pack(">i", 3):
                 self.send(message(b"p", _text(password)))
+            elif kind == b"K":
+                self.key = body
             elif kind == b"Z":
                 return
             elif kind == b"E":
