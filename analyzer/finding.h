@@ -50,13 +50,13 @@ struct Finding {
   std::string id_text;  // what the id was made of, for people
   Confidence confidence = Confidence::kHint;
   Severity severity = Severity::kInfo;
-  std::string title;     // "orders.user_id <- users.id"
-  std::string relation;  // reports group by it: the relation of the repeated statement
-  std::string summary;   // one sentence: what happened, to which table, how often, what it cost
-  StatementText statement;
+  std::string title;        // "orders.user_id <- users.id"
+  std::string relation;     // reports group by it: the relation of the repeated statement
+  std::string summary;      // one sentence: what happened, to which table, how often, what it cost
+  StatementText statement;  // sql "": of a schema, not of one statement
   std::optional<FindingParent> parent;
   std::vector<FindingStep> steps;
-  uint64_t executions = 0;  // of the statement; a step has its own
+  uint64_t executions = 0;  // of the statement, or all that touched what a schema finding is about; a step has its own
   uint64_t units = 0;
   int64_t database_ns = 0;       // of the executions in question, those of the steps included
   int64_t unit_database_ns = 0;  // of the units they ran in, all statements

@@ -77,7 +77,7 @@ void WriteFinding(const Report& report, const Finding& finding, std::span<const 
                     InkOf(finding.confidence));
   page.Write(1, finding.summary);
   page.Blank();
-  page.WriteLabelled(1, "query", 10, finding.statement.sql);
+  if (!finding.statement.sql.empty()) page.WriteLabelled(1, "query", 10, finding.statement.sql);
   if (finding.parent) {
     page.WriteLabelled(1, "fed by", 10, finding.parent->statement.sql);
     std::string column = finding.parent->column.empty() ? "an expression" : finding.parent->column;
@@ -99,9 +99,9 @@ void WriteFinding(const Report& report, const Finding& finding, std::span<const 
   }
   WriteTimeline(report, finding, timeline, page);
   page.Blank();
-  page.WriteLabelled(1, "price", 10, PriceText(finding, style.round_trip_ms));
+  if (finding.executions > 0) page.WriteLabelled(1, "price", 10, PriceText(finding, style.round_trip_ms));
   page.WriteLabelled(1, "severity", 10, SeverityName(finding.severity));
-  page.WriteLabelled(1, "in", 10, WhereText(finding, finding.scopes.size()));
+  if (finding.executions > 0) page.WriteLabelled(1, "in", 10, WhereText(finding, finding.scopes.size()));
   page.Blank();
   page.WriteLabelled(1, "fix", 10, finding.fix.advice.empty() ? finding.fix.sql : finding.fix.advice, Ink::kFix);
   if (!finding.fix.advice.empty() && !finding.fix.sql.empty())

@@ -76,7 +76,7 @@ Json JsonFinding(const Finding& finding, double round_trip_ms) {
   json["title"] = finding.title;
   json["relation"] = finding.relation;
   json["summary"] = finding.summary;
-  json["statement"] = Text(finding.statement);
+  json["statement"] = finding.statement.sql.empty() ? Json(nullptr) : Text(finding.statement);
   json["parent"] = nullptr;
   if (finding.parent) {
     json["parent"] = Text(finding.parent->statement);

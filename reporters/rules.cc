@@ -14,7 +14,8 @@ void WriteRules(const ReportStyle& style, std::ostream& out) {
   for (const detectors::Detector& detector : detectors::AllDetectors())
     width = std::max(width, detector.info->id.size());
   for (const detectors::Detector& detector : detectors::AllDetectors()) {
-    page.WriteLabelled(0, detector.info->id, width + 2, detector.info->summary);
+    const std::string_view off = detector.info->enabled_by_default ? "" : " (off unless enabled)";
+    page.WriteLabelled(0, detector.info->id, width + 2, fmt::format("{}{}", detector.info->summary, off));
   }
 }
 
@@ -36,11 +37,13 @@ void WriteRule(const detectors::RuleInfo& rule, const ReportStyle& style, std::o
   section("Solution", rule.solution);
   page.Blank();
   page.WriteLine(fmt::format("Options in pgassay.toml, [rules.{}]", rule.id), Ink::kBold);
-  size_t width = std::string_view("enabled = 1").size();
+  const std::string enabled = fmt::format("enabled = {:d}", rule.enabled_by_default);
+  size_t width = enabled.size();
   for (const detectors::OptionInfo& option : rule.options) {
     width = std::max(width, fmt::format("{} = {:g}", option.name, option.default_value).size());
   }
-  page.WriteLabelled(2, "enabled = 1", width + 2, "0 switches the rule off");
+  page.WriteLabelled(2, enabled, width + 2,
+                     rule.enabled_by_default ? "0 switches the rule off" : "1 switches the rule on");
   for (const detectors::OptionInfo& option : rule.options) {
     page.WriteLabelled(2, fmt::format("{} = {:g}", option.name, option.default_value), width + 2, option.help);
   }

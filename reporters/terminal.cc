@@ -55,7 +55,8 @@ void WriteOne(const Report& report, const Finding& finding, size_t number, size_
   const std::string head = fmt::format("{:>2}  {}  ", number, PadRight(RuleLabel(finding), label_width));
   page.WriteHeading(head + WithArrows(finding.title), head.size(), ConfidenceName(finding.confidence),
                     InkOf(finding.confidence));
-  page.Write(kBodyIndent, ShortenSql(finding.statement.sql, sql_width), Ink::kPlain, 4);
+  if (!finding.statement.sql.empty())
+    page.Write(kBodyIndent, ShortenSql(finding.statement.sql, sql_width), Ink::kPlain, 4);
   if (finding.parent) {
     const std::string ran = fmt::format("ran {} × after ", FormatCount(finding.executions));
     const size_t taken = 2 + DisplayWidth(ran) + 1;
@@ -65,9 +66,10 @@ void WriteOne(const Report& report, const Finding& finding, size_t number, size_
   for (const Evidence& evidence : finding.evidence)
     page.Write(kBodyIndent + 2, WithArrows(evidence.text), Ink::kPlain, 2);
   WriteSteps(finding, page);
-  page.Write(kBodyIndent, PriceText(finding, page.style().round_trip_ms), Ink::kBold, 2);
-
-  page.WriteLabelled(kBodyIndent, "in", kLabelWidth, WhereText(finding, kShownScopes));
+  if (finding.executions > 0) {
+    page.Write(kBodyIndent, PriceText(finding, page.style().round_trip_ms), Ink::kBold, 2);
+    page.WriteLabelled(kBodyIndent, "in", kLabelWidth, WhereText(finding, kShownScopes));
+  }
   std::string_view label = "fix";
   for (const std::string& line : FixLines(finding, sql_width - kLabelWidth)) {
     page.WriteLabelled(kBodyIndent, label, kLabelWidth, line, Ink::kFix);

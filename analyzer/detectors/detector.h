@@ -31,6 +31,10 @@ struct RuleInfo {
   std::string_view solution;  // what to do, a paragraph
   std::span<const OptionInfo> options;
   Severity max_severity = Severity::kError;  // however costly
+  // A rule of schema and design: it reads the catalogue, `pgassay lint` runs it, and as its price is not in
+  // milliseconds, it sets severities itself.
+  bool schema = false;
+  bool enabled_by_default = true;
 };
 
 // Values by option name; what is missing is the default. Every rule also has "enabled" (1 or 0), which RuleInfo does
@@ -39,6 +43,7 @@ using Options = std::map<std::string, double, std::less<>>;
 double OptionValue(const RuleInfo& info, const Options& options,
                    std::string_view name);                    // REQUIRES: `name` is in info.options
 bool HasOption(const RuleInfo& info, std::string_view name);  // "enabled" included
+bool IsEnabled(const RuleInfo& info, const Options& options);
 
 // All that rules read, loaded once per report and shared by them.
 struct TraceView {
@@ -71,7 +76,7 @@ struct Detector {
 std::span<const Detector> AllDetectors();                // in the order of detectors.def
 const Detector* FindDetector(std::string_view rule_id);  // null if unknown
 
-// rule id -> its options. "enabled" = 0 switches a rule off.
+// rule id -> its options. "enabled" = 0 switches a rule off, 1 on.
 using RuleOptions = std::map<std::string, Options, std::less<>>;
 // Of the statement and of the steps below it.
 uint64_t AllExecutions(const Finding& finding);
@@ -80,13 +85,14 @@ uint64_t AllExecutions(const Finding& finding);
 int64_t WastedNs(const Finding& finding, double round_trip_ms);
 inline constexpr double kDefaultRoundTripMs = 1.0;
 
+// Of a schema rule: what the rule said, at most its max_severity. Else
 // error from 20 ms wasted per unit or 1 s in all, warning from 2 ms or 100 ms, else info; a hint is info, a likely
 // finding at most a warning.
-Severity JudgeSeverity(const Finding& finding, Severity max_severity);
+Severity JudgeSeverity(const Finding& finding, const RuleInfo& rule);
 
 // Findings of equal id become one: counts add up, scopes and sites are united, the rest is of the most costly of them.
 void MergeFindings(std::vector<Finding>& findings);
-// Most costly first, then by id.
+// Most costly first; where nothing is wasted in milliseconds, the most severe and most executed; then by id.
 void SortFindings(std::vector<Finding>& findings, double round_trip_ms);
 
 // Every enabled rule, severities judged; a finding that another one explains (repeats inside a proven N+1) is left out.

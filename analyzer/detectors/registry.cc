@@ -70,6 +70,11 @@ bool HasOption(const RuleInfo& info, std::string_view name) {
   return name == "enabled" || std::ranges::find(info.options, name, &OptionInfo::name) != info.options.end();
 }
 
+bool IsEnabled(const RuleInfo& info, const Options& options) {
+  const auto set = options.find("enabled");
+  return set == options.end() ? info.enabled_by_default : set->second != 0;
+}
+
 uint64_t AllExecutions(const Finding& finding) {
   uint64_t executions = finding.executions;
   for (const FindingStep& step : finding.steps) executions += step.executions;
@@ -87,8 +92,9 @@ int64_t WastedNs(const Finding& finding, double round_trip_ms) {
   return wasted + static_cast<int64_t>(static_cast<double>(finding.round_trips_saved) * round_trip_ms * 1e6);
 }
 
-Severity JudgeSeverity(const Finding& finding, Severity max_severity) {
+Severity JudgeSeverity(const Finding& finding, const RuleInfo& rule) {
   constexpr int64_t kMs = 1'000'000;
+  if (rule.schema) return std::min(finding.severity, rule.max_severity);
   if (finding.confidence == Confidence::kHint) return Severity::kInfo;
   const int64_t wasted = WastedNs(finding, kDefaultRoundTripMs);
   const int64_t per_unit = wasted / static_cast<int64_t>(std::max<uint64_t>(finding.units, 1));
@@ -96,7 +102,7 @@ Severity JudgeSeverity(const Finding& finding, Severity max_severity) {
   if (per_unit >= 2 * kMs || wasted >= 100 * kMs) severity = Severity::kWarning;
   if ((per_unit >= 20 * kMs || wasted >= 1000 * kMs) && finding.confidence == Confidence::kProven)
     severity = Severity::kError;
-  return std::min(severity, max_severity);
+  return std::min(severity, rule.max_severity);
 }
 
 void MergeFindings(std::vector<Finding>& findings) {
@@ -117,6 +123,8 @@ void SortFindings(std::vector<Finding>& findings, double round_trip_ms) {
   std::ranges::sort(findings, [&](const Finding& a, const Finding& b) {
     const int64_t wasted_a = WastedNs(a, round_trip_ms), wasted_b = WastedNs(b, round_trip_ms);
     if (wasted_a != wasted_b) return wasted_a > wasted_b;
+    if (a.severity != b.severity) return a.severity > b.severity;
+    if (a.executions != b.executions) return a.executions > b.executions;
     return a.id < b.id;
   });
 }
@@ -127,14 +135,13 @@ std::vector<Finding> Detect(const TraceView& view, const RuleOptions& options) {
   for (const Detector& detector : AllDetectors()) {
     const auto set = options.find(detector.info->id);
     const Options& rule_options = set == options.end() ? kDefaults : set->second;
-    if (const auto enabled = rule_options.find("enabled"); enabled != rule_options.end() && enabled->second == 0)
-      continue;
+    if (!IsEnabled(*detector.info, rule_options)) continue;
     std::ranges::move(detector.detect(view, rule_options), std::back_inserter(findings));
   }
   findings = LeaveOutExplained(std::move(findings));
   MergeFindings(findings);
   for (Finding& finding : findings) {
-    finding.severity = JudgeSeverity(finding, FindDetector(finding.rule)->info->max_severity);
+    finding.severity = JudgeSeverity(finding, *FindDetector(finding.rule)->info);
   }
   SortFindings(findings, kDefaultRoundTripMs);
   return findings;

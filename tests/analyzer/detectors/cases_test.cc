@@ -29,8 +29,8 @@ std::string Dump(const std::vector<Finding>& findings) {
   for (const Finding& finding : findings) {
     const Detector* detector = FindDetector(finding.rule);
     text += fmt::format("{}  {} {}  {}\n{}\n", finding.title, kConfidence[static_cast<size_t>(finding.confidence)],
-                        kSeverity[static_cast<size_t>(JudgeSeverity(finding, detector->info->max_severity))],
-                        finding.id, finding.id_text);
+                        kSeverity[static_cast<size_t>(JudgeSeverity(finding, *detector->info))], finding.id,
+                        finding.id_text);
     text += fmt::format("  {}\n", finding.summary);
     for (const Evidence& evidence : finding.evidence) {
       text += fmt::format("  - {}\n", evidence.text);

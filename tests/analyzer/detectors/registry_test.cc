@@ -72,20 +72,21 @@ TEST(Detectors, JudgeSeverityByWasteAndConfidence) {
   ASSERT_THAT(findings, SizeIs(1));
   EXPECT_EQ(findings[0].severity, Severity::kWarning);  // 8 round trips of 1 ms and 4 ms, in one unit
 
+  const RuleInfo error{}, warning{.max_severity = Severity::kWarning};
   Finding finding = Of("x", "a");
   finding.units = 1;
   finding.executions = 21;
   finding.round_trips_saved = 20;
   finding.confidence = Confidence::kProven;
-  EXPECT_EQ(JudgeSeverity(finding, Severity::kError), Severity::kError);
-  EXPECT_EQ(JudgeSeverity(finding, Severity::kWarning), Severity::kWarning);
+  EXPECT_EQ(JudgeSeverity(finding, error), Severity::kError);
+  EXPECT_EQ(JudgeSeverity(finding, warning), Severity::kWarning);
   finding.confidence = Confidence::kLikely;
-  EXPECT_EQ(JudgeSeverity(finding, Severity::kError), Severity::kWarning);
+  EXPECT_EQ(JudgeSeverity(finding, error), Severity::kWarning);
   finding.confidence = Confidence::kHint;
-  EXPECT_EQ(JudgeSeverity(finding, Severity::kError), Severity::kInfo);
+  EXPECT_EQ(JudgeSeverity(finding, error), Severity::kInfo);
   finding.confidence = Confidence::kProven;
   finding.units = 20;
-  EXPECT_EQ(JudgeSeverity(finding, Severity::kError), Severity::kInfo);
+  EXPECT_EQ(JudgeSeverity(finding, error), Severity::kInfo);
 }
 
 TEST(Detectors, WasteIsTimeByTheShareOfRoundTripsUnlessARuleKnowsBetter) {
