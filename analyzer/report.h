@@ -3,11 +3,13 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "analyzer/detectors/detector.h"
 #include "analyzer/finding.h"
+#include "analyzer/gate/verdict.h"
 #include "analyzer/trace/trace.h"
 
 namespace pgassay {
@@ -21,7 +23,8 @@ struct Report {
   std::vector<trace::ColumnRow> columns;  // of these statements: by statement, position
   std::vector<trace::TagRow> tags;
   std::vector<trace::GapRow> gaps;
-  std::vector<std::string> warnings;  // "2 sessions went opaque: …"; sentences
+  std::vector<std::string> warnings;     // "2 sessions went opaque: …"; sentences
+  std::optional<gate::Verdict> verdict;  // of a gate; none where nobody asked for one
 };
 
 struct ReportOptions {

@@ -11,7 +11,7 @@ void WriteJson(const Report& report, const ReportStyle& style, std::ostream& out
   json["warnings"] = report.warnings;
   json["findings"] = Json::array();
   for (const Finding& finding : report.findings) json["findings"].push_back(JsonFinding(finding, style.round_trip_ms));
-  json["verdict"] = nullptr;
+  json["verdict"] = report.verdict ? JsonVerdict(*report.verdict) : Json(nullptr);
   DumpJson(json, out);
 }
 

@@ -26,6 +26,41 @@ Json Number(double number) {
   return std::round(number * 1e6) / 1e6;
 }
 
+Json VerdictChange(const gate::Change& change) {
+  return {{"what", change.what}, {"from", change.from}, {"to", change.to}};
+}
+
+// "" is null: the key is there, the thing is not known.
+Json OrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json VerdictEntry(const gate::Entry& entry) {
+  Json json;
+  json["kind"] = gate::EntryKindName(entry.kind);
+  json["level"] = gate::LevelName(entry.level);
+  json["rule"] = entry.rule;
+  json["id"] = OrNull(entry.id);
+  json["title"] = entry.title;
+  json["sentence"] = entry.sentence;
+  json["scope"] = OrNull(entry.scope);
+  json["site"] = OrNull(entry.site);
+  json["statement"] = OrNull(entry.statement);
+  json["parent"] = OrNull(entry.parent);
+  json["service"] = OrNull(entry.service);
+  json["changes"] = Json::array();
+  for (const gate::Change& change : entry.changes) json["changes"].push_back(VerdictChange(change));
+  json["new_places"] = entry.new_places;
+  json["reason"] = OrNull(entry.reason);
+  json["owner"] = OrNull(entry.owner);
+  json["expires"] = OrNull(entry.expires);
+  json["explained"] = Json::array();
+  for (const gate::Explained& explained : entry.explained) {
+    Json item = {{"scope", explained.scope}, {"statement", explained.statement}};
+    item["change"] = VerdictChange(explained.change);
+    json["explained"].push_back(std::move(item));
+  }
+  return json;
+}
+
 }  // namespace
 
 double Milliseconds(int64_t ns) { return std::round(static_cast<double>(ns) / 1e3) / 1e3; }
@@ -113,6 +148,20 @@ Json JsonFinding(const Finding& finding, double round_trip_ms) {
                  {"advice", finding.fix.advice}};
   json["scopes"] = finding.scopes;
   json["sites"] = finding.sites;
+  return json;
+}
+
+Json JsonVerdict(const gate::Verdict& verdict) {
+  Json json;
+  json["outcome"] = gate::OutcomeName(verdict.outcome);
+  json["headline"] = gate::Headline(verdict);
+  json["reasons"] = verdict.reasons;
+  json["baselines"] = verdict.baselines;
+  json["known_findings"] = verdict.known_findings;
+  json["scopes_run"] = verdict.scopes_run;
+  json["scopes_known"] = verdict.scopes_known;
+  json["entries"] = Json::array();
+  for (const gate::Entry& entry : verdict.entries) json["entries"].push_back(VerdictEntry(entry));
   return json;
 }
 

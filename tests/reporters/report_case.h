@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -92,6 +94,58 @@ inline trace::StatementRow StatementOf(const Json& json) {
   return row;
 }
 
+inline gate::Change ChangeOf(const Json& json) {
+  return {json.value("what", "queries"), json.value("from", uint64_t{0}), json.value("to", uint64_t{0})};
+}
+
+// The value of `values` that `name` names, as the JSON report does.
+template <class Value, class NameOf>
+Value ByName(std::initializer_list<Value> values, NameOf name_of, const std::string& name) {
+  const auto found = std::ranges::find_if(values, [&](Value value) { return name_of(value) == name; });
+  if (found == values.end()) throw std::runtime_error("no such value: " + name);
+  return *found;
+}
+
+inline gate::Entry EntryOf(const Json& json) {
+  using enum gate::EntryKind;
+  using enum gate::Level;
+  gate::Entry entry;
+  entry.kind = ByName({kNewFinding, kSpread, kGrowth, kVolume, kBudget, kNewStatement, kFixed, kNotExercised,
+                       kSuppressed, kStaleSuppression},
+                      gate::EntryKindName, json.value("kind", "new"));
+  entry.level = ByName({kNote, kWarning, kFailure}, gate::LevelName, json.value("level", "failure"));
+  entry.rule = json.value("rule", "n-plus-one");
+  entry.id = json.value("id", "");
+  entry.title = json.value("title", "");
+  entry.sentence = json.value("sentence", "");
+  entry.scope = json.value("scope", "");
+  entry.site = json.value("site", "");
+  entry.statement = json.value("statement", "");
+  entry.parent = json.value("parent", "");
+  entry.new_places = json.value("new_places", std::vector<std::string>{});
+  entry.reason = json.value("reason", "");
+  entry.owner = json.value("owner", "");
+  entry.expires = json.value("expires", "");
+  entry.service = json.value("service", "");
+  for (const Json& change : json.value("changes", Json::array())) entry.changes.push_back(ChangeOf(change));
+  for (const Json& item : json.value("explained", Json::array()))
+    entry.explained.push_back({item.value("scope", ""), item.value("statement", ""), ChangeOf(item.at("change"))});
+  return entry;
+}
+
+inline gate::Verdict VerdictOf(const Json& json) {
+  using enum gate::Outcome;
+  gate::Verdict verdict;
+  verdict.outcome = ByName({kPass, kFail, kInconclusive}, gate::OutcomeName, json.value("outcome", "pass"));
+  verdict.reasons = json.value("reasons", std::vector<std::string>{});
+  verdict.baselines = json.value("baselines", std::vector<std::string>{"pgassay.baseline.json"});
+  verdict.known_findings = json.value("known_findings", uint64_t{0});
+  verdict.scopes_run = json.value("scopes_run", uint64_t{0});
+  verdict.scopes_known = json.value("scopes_known", uint64_t{0});
+  for (const Json& entry : json.value("entries", Json::array())) verdict.entries.push_back(EntryOf(entry));
+  return verdict;
+}
+
 inline Report ReportOf(const Json& json) {
   Report report;
   report.trace_paths = json.value("trace_paths", std::vector<std::string>{"trace.db"});
@@ -130,6 +184,7 @@ inline Report ReportOf(const Json& json) {
     report.columns.push_back(std::move(row));
   }
   report.warnings = json.value("warnings", std::vector<std::string>{});
+  if (json.contains("verdict")) report.verdict = VerdictOf(json["verdict"]);
   return report;
 }
 
