@@ -61,7 +61,8 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
      "leave SCRAM-SHA-256-PLUS in the server's list even where the client's leg is plain and the server's is TLS; "
      "libpq "
      "then refuses the login"},
-    {"format", SettingKind::kText, "F", "terminal", 0, 0, kRun | kReport | kQueries | kShow, "terminal or json"},
+    {"format", SettingKind::kText, "F", "terminal", 0, 0, kRun | kReport | kQueries | kShow,
+     "terminal, json, markdown, github, sarif, junit, gitlab or csv; queries and show: terminal or json"},
     {"output", SettingKind::kText, "FILE", "", 0, 0, kRun | kReport | kQueries,
      "write there instead of standard output"},
     {"all", SettingKind::kSwitch, "", "false", 0, 0, kRun | kReport, "every finding, not the ten most costly"},

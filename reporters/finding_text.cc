@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include "analyzer/detectors/words.h"
@@ -140,6 +141,20 @@ std::string TracePathOf(const Report& report, const Finding& finding) {
   if (index != report.trace_of.end() && index->second < report.trace_paths.size())
     return report.trace_paths[index->second];
   return report.trace_paths.empty() ? "" : report.trace_paths.front();
+}
+
+std::string FindingCounts(const std::vector<Finding>& findings) {
+  std::array<size_t, 3> by_confidence{};
+  for (const Finding& finding : findings) ++by_confidence[static_cast<size_t>(finding.confidence)];
+  std::string parts;
+  for (const Confidence confidence : {Confidence::kProven, Confidence::kLikely, Confidence::kHint}) {
+    const size_t count = by_confidence[static_cast<size_t>(confidence)];
+    if (count == 0) continue;
+    parts += parts.empty() ? "" : ", ";
+    parts += confidence == Confidence::kHint ? Counted(count, "hint")
+                                             : fmt::format("{} {}", FormatCount(count), ConfidenceName(confidence));
+  }
+  return fmt::format("{}: {}", Counted(findings.size(), "finding"), parts);
 }
 
 std::string AccountingText(const Report& report) {

@@ -27,6 +27,9 @@ std::vector<std::string> FixLines(const Finding& finding, size_t sql_width);
 std::string ShortId(const Report& report, const Finding& finding);
 std::string TracePathOf(const Report& report, const Finding& finding);  // "" if the report was made of none
 
+// "6 findings: 3 proven, 2 likely, 1 hint"
+std::string FindingCounts(const std::vector<Finding>& findings);
+
 // "relayed 48.2 MB = 44.9 MB decoded + 3.3 MB skipped + 0 B opaque · 0 events dropped · trace.db 1.1 MB"
 std::string AccountingText(const Report& report);
 std::string TotalsText(const trace::Totals& totals);

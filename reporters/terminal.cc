@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <ostream>
 
 #include "analyzer/detectors/words.h"
@@ -91,17 +90,7 @@ std::string CleanText(const trace::Totals& totals) {
 }
 
 std::string CountsText(const Report& report, size_t shown) {
-  std::array<size_t, 3> by_confidence{};
-  for (const Finding& finding : report.findings) ++by_confidence[static_cast<size_t>(finding.confidence)];
-  std::string parts;
-  for (const Confidence confidence : {Confidence::kProven, Confidence::kLikely, Confidence::kHint}) {
-    const size_t count = by_confidence[static_cast<size_t>(confidence)];
-    if (count == 0) continue;
-    parts += parts.empty() ? "" : ", ";
-    parts += confidence == Confidence::kHint ? detectors::Counted(count, "hint")
-                                             : fmt::format("{} {}", FormatCount(count), ConfidenceName(confidence));
-  }
-  std::string text = fmt::format("{}: {}", detectors::Counted(report.findings.size(), "finding"), parts);
+  std::string text = FindingCounts(report.findings);
   if (shown < report.findings.size()) {
     text += fmt::format(" · {} more below the {} shown: --all", FormatCount(report.findings.size() - shown),
                         FormatCount(shown));

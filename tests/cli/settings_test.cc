@@ -5,6 +5,7 @@
 
 #include "cli/config_file.h"
 #include "cli/suggest.h"
+#include "reporters/reporter.h"
 
 namespace pgassay::cli {
 namespace {
@@ -15,6 +16,11 @@ using testing::HasSubstr;
 std::string ErrorOf(const Values& flags, const Environment& environment, const ConfigFile& file = {}) {
   const auto settings = Settings::Resolve(flags, environment, file);
   return settings ? "no error" : settings.error().message;
+}
+
+TEST(Settings, HelpNamesEveryFormat) {
+  for (const reporters::Reporter& reporter : reporters::AllReporters())
+    EXPECT_NE(FindSetting("format")->help.find(reporter.format), std::string_view::npos) << reporter.format;
 }
 
 TEST(Settings, AFlagComesBeforeAVariableBeforeTheFileBeforeTheDefault) {

@@ -1,6 +1,8 @@
 // Every folder beside this file is a case: report.json in, one golden file per output.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <sstream>
 
 #include "reporters/text.h"
@@ -79,6 +81,64 @@ TEST(ReporterCases, JsonIsAsReviewedAndTheSameTwice) {
     EXPECT_TRUE(nlohmann::json::accept(text)) << folder;
     tests::ExpectGolden(folder / "report.golden.json", text);
   }
+}
+
+TEST(ReporterCases, MachineFormatsAreAsReviewedAndTheSameTwice) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kFiles = {{{"markdown", "report.md"},
+                                                                                    {"github", "annotations.txt"},
+                                                                                    {"sarif", "report.sarif"},
+                                                                                    {"junit", "junit.xml"},
+                                                                                    {"gitlab", "codequality.json"},
+                                                                                    {"csv", "report.csv"}}};
+  for (const fs::path& folder : Cases()) {
+    const Report report = tests::ReadReport(folder);
+    for (const auto& [format, file] : kFiles) {
+      const std::string text = Written(format, report, {.unicode = true});
+      EXPECT_EQ(text, Written(format, report, {})) << folder << ": the terminal changed a file";
+      tests::ExpectGolden(folder / file, text);
+    }
+  }
+}
+
+TEST(ReporterCases, AnAnnotationIsOneLineWhateverTheSqlSays) {
+  for (const fs::path& folder : Cases()) {
+    const Report report = tests::ReadReport(folder);
+    std::istringstream lines(Written("github", report, {}));
+    size_t count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+      EXPECT_TRUE(line.starts_with("::notice ") || line.starts_with("::warning ") || line.starts_with("::error "))
+          << line;
+    }
+    if (report.verdict) continue;
+    EXPECT_EQ(count, 1 + report.warnings.size() + report.findings.size()) << folder;
+  }
+}
+
+TEST(ReporterCases, ACommentStaysUnderGithubsLimit) {
+  Report report = tests::ReadReport(fs::path(kFolder) / "n_plus_one");
+  const Finding finding = report.findings.front();
+  report.findings.clear();
+  for (int i = 0; i < 300; ++i) {
+    report.findings.push_back(finding);
+    report.findings.back().id = fmt::format("{:012x}", i);
+    report.findings.back().statement.sql += std::string(5000, 'x');
+    report.findings.back().summary += std::string(static_cast<size_t>(i) * 40, '<');
+  }
+  const std::string text = Written("markdown", report, {});
+  EXPECT_LT(text.size(), 65'536U);
+  EXPECT_NE(text.find("more in the full report"), std::string::npos);
+  const auto count = [&](std::string_view word) {
+    size_t found = 0;
+    for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++found;
+    return found;
+  };
+  EXPECT_GT(count("<details>"), 0U);
+  EXPECT_EQ(count("<details>"), count("</details>"));
+}
+
+TEST(ReporterCases, AnOrdinaryCommentIsShort) {
+  const std::string text = Written("markdown", tests::ReadReport(fs::path(kFolder) / "n_plus_one"), {});
+  EXPECT_LT(std::ranges::count(text, '\n'), 60);
 }
 
 TEST(ReporterCases, StatementPagesAreAsReviewed) {
