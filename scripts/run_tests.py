@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Builds and runs every test; the last line sums it up. Called by scripts/test, which sets up first.
 
-    scripts/test          unit tests, the layers, the end-to-end tests
-    scripts/test --all    and: sanitizer builds, a minute of each fuzz target, clang-tidy, clang-format, the longest end-to-end tests
+    scripts/test          unit tests, the layers, the end-to-end tests, a minute of each fuzz target
+    scripts/test --all    and: sanitizer builds, clang-tidy, clang-format, the longest end-to-end tests
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -155,19 +156,28 @@ def tidy(tally: Tally) -> None:
     check(tally, "clang-tidy", ["run-clang-tidy-19", "-quiet", "-p", BUILD / "asan", *files])
 
 
+def fuzz_one(target: Path) -> int:
+    """A minute, from the seeds in the tree, those of the golden conversations, and what earlier runs here found."""
+    name = target.name.removesuffix("_fuzz")
+    found = BUILD / "fuzz" / "corpus" / name
+    found.mkdir(parents=True, exist_ok=True)
+    seeds = [ROOT / "tests" / "fuzz" / "corpus" / name, BUILD / "fuzz" / "seeds" / name]
+    limits = [f"-max_total_time={FUZZ_SECONDS}", "-max_len=1024", "-rss_limit_mb=2048", f"-artifact_prefix={BUILD / 'fuzz'}/{name}-"]
+    log = BUILD / f"fuzz-{name}.log"
+    log.unlink(missing_ok=True)
+    return quietly([target, *limits, found, *(folder for folder in seeds if folder.is_dir())], log)
+
+
 def fuzz(tally: Tally) -> None:
+    """As many targets at a time as there are processors."""
     if not build(tally, "fuzz"):
         return
-    for target in sorted((BUILD / "fuzz" / "bin").glob("*_fuzz")):
-        corpus = BUILD / "fuzz" / "corpus" / target.name
-        corpus.mkdir(parents=True, exist_ok=True)
-        seeds = ROOT / "tests" / "fuzz" / "corpus" / target.name.removesuffix("_fuzz")
-        folders = [corpus, *([seeds] if seeds.is_dir() else [])]
-        limits = [f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=4096", "-print_final_stats=0"]
-        log = BUILD / f"fuzz-{target.name}.log"
-        log.unlink(missing_ok=True)
-        code = quietly([target, *limits, f"-artifact_prefix={BUILD / 'fuzz'}/", *folders], log)
-        tally.add(f"fuzz {target.name}", int(code == 0), int(code != 0))
+    programs = BUILD / "fuzz" / "bin"
+    check(tally, "fuzz seeds", [programs / "golden_seeds", ROOT / "tests" / "golden", BUILD / "fuzz" / "seeds"])
+    targets = sorted(programs.glob("*_fuzz"))
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+        codes = list(pool.map(fuzz_one, targets))
+    tally.add("fuzz targets", codes.count(0), len(codes) - codes.count(0))
 
 
 def everything(tally: Tally) -> None:
@@ -178,7 +188,6 @@ def everything(tally: Tally) -> None:
             end_to_end(tally, preset, env)
     formatted(tally)
     tidy(tally)
-    fuzz(tally)
 
 
 def guarded(tally: Tally, name: str, suite: Callable[[], None]) -> None:
@@ -200,6 +209,7 @@ def main() -> int:
         guarded(tally, "unit tests", lambda: unit_tests(tally, "ci"))
         guarded(tally, "layers", lambda: check(tally, "layers", [sys.executable, ROOT / "scripts" / "check_layers.py"]))
         guarded(tally, "end to end", lambda: end_to_end(tally, "ci", {"PGASSAY_E2E_ALL": "1"} if options.all else {}))
+        guarded(tally, "fuzz", lambda: fuzz(tally))
         if options.all:
             guarded(tally, "everything else", lambda: everything(tally))
     for complaint in tally.complaints:

@@ -222,6 +222,11 @@ Result<TraceView> LoadTraceView(const trace::Trace& trace) {
   if (auto r = load(view.unit_statements, trace.UnitStatements()); !r) return std::unexpected(r.error());
   if (auto r = load(view.edges, trace.Edges()); !r) return std::unexpected(r.error());
   if (auto r = load(view.repeats, trace.Repeats()); !r) return std::unexpected(r.error());
+  auto catalogs = trace.Catalogs();
+  if (!catalogs) return std::unexpected(catalogs.error());
+  for (trace::CatalogRow& row : *catalogs) {
+    if (row.snapshot) view.catalogs.push_back(std::move(*row.snapshot));
+  }
   ResolveJoinedUnits(view);
   return view;
 }

@@ -29,11 +29,13 @@ constexpr size_t kMaxTagValues = 1024;             // distinct (key, value) per 
 constexpr size_t kMaxEndedSessions =
     100'000;  // whose ids are kept for units that are written after their session's end
 
-int64_t WallOffsetNs() {
+int64_t UnixNowNs() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec - MonotonicNowNs();
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
+
+int64_t WallOffsetNs() { return UnixNowNs() - MonotonicNowNs(); }
 
 std::string_view PauseReason(int sqlite_code) {
   switch (sqlite_code & 0xFF) {
@@ -145,13 +147,7 @@ class Recorder::State {
     SessionIds& ids = sessions_[row.session_id];
     if (ids.session_id == 0) ids.session_id = ++last_session_id_;
     if (!row.upstream_address.empty() || !row.info.database.empty()) {
-      const DatabaseName name{row.upstream_address, row.info.database};
-      const auto [database, added] = databases_.try_emplace(name, last_database_id_ + 1);
-      if (added) {
-        ++last_database_id_;
-        new_databases_.push_back(name);
-      }
-      ids.database_id = database->second;
+      ids.database_id = DatabaseId({row.upstream_address, row.info.database});
     }
     new_sessions_.push_back({.session_id = ids.session_id,
                              .database_id = ids.database_id,
@@ -193,6 +189,12 @@ class Recorder::State {
     if (known.first == schema && known.second == name) return;
     known = {std::string(schema), std::string(name)};
     new_relations_[{database_id, table_oid}] = known;
+  }
+
+  void SetCatalog(CatalogInsert catalog) {
+    DatabaseId(catalog.database);
+    const DatabaseName name = catalog.database;
+    catalogs_.insert_or_assign(name, std::move(catalog));
   }
 
   // ---- executions
@@ -326,6 +328,15 @@ class Recorder::State {
     Touch(rollup);
   }
 
+  int64_t DatabaseId(const DatabaseName& name) {
+    const auto [database, added] = databases_.try_emplace(name, last_database_id_ + 1);
+    if (added) {
+      ++last_database_id_;
+      new_databases_.push_back(name);
+    }
+    return database->second;
+  }
+
   // A session that nobody announced (its announcement was lost) gets a row that knows nothing.
   int64_t FileSession(uint64_t session_id) {
     SessionIds& ids = sessions_[session_id];
@@ -363,7 +374,7 @@ class Recorder::State {
     return paused_from_ns_ != 0 || lost_ != 0 || changed_ || !dirty_statements_.empty() || !tag_calls_.empty() ||
            !new_sessions_.empty() || !ended_sessions_.empty() || !application_names_.empty() ||
            !new_relations_.empty() || !executions_.empty() || !units_.empty() || !unit_statements_.empty() ||
-           !edges_.empty() || !repeats_.empty() || !gaps_.empty();
+           !edges_.empty() || !repeats_.empty() || !gaps_.empty() || !catalogs_.empty();
   }
 
   // Everything that waits, in one transaction; on failure all of it waits on. `end`: the recording is over, and whether
@@ -400,6 +411,9 @@ class Recorder::State {
   Result<> WriteSessions() {
     for (const auto& name : new_databases_) {
       if (auto written = writer_->WriteDatabase(databases_[name], name); !written) return written;
+    }
+    for (const auto& [name, catalog] : catalogs_) {
+      if (auto written = writer_->WriteCatalog(databases_[name], catalog); !written) return written;
     }
     for (const auto& session : new_sessions_) {
       if (auto written = writer_->WriteSession(session); !written) return written;
@@ -478,6 +492,7 @@ class Recorder::State {
     changed_ = false;
     tag_calls_.clear();
     new_databases_.clear();
+    catalogs_.clear();
     new_sessions_.clear();
     ended_sessions_.clear();
     application_names_.clear();
@@ -512,6 +527,7 @@ class Recorder::State {
 
   std::map<DatabaseName, int64_t> databases_;
   std::vector<DatabaseName> new_databases_;
+  std::map<DatabaseName, CatalogInsert> catalogs_;  // that wait
   int64_t last_database_id_;
   std::unordered_map<uint64_t, SessionIds> sessions_;
   int64_t last_session_id_;
@@ -579,6 +595,13 @@ void Recorder::AddColumn(int64_t statement_id, int position, std::string_view de
 }
 void Recorder::AddCells(int64_t statement_id, int position, uint64_t cells, uint64_t nulls, uint64_t bytes) {
   state_->AddCells(statement_id, position, cells, nulls, bytes);
+}
+void Recorder::SetCatalog(std::string_view upstream_address, std::string_view database,
+                          const catalog::Snapshot* snapshot, std::string_view problem) {
+  state_->SetCatalog({.database = {std::string(upstream_address), std::string(database)},
+                      .taken_unix_ns = snapshot == nullptr ? UnixNowNs() : snapshot->taken_unix_ns,
+                      .snapshot = snapshot == nullptr ? std::string() : catalog::SnapshotToJson(*snapshot),
+                      .problem = std::string(problem)});
 }
 int64_t Recorder::NextExecutionNo() { return state_->NextExecutionNo(); }
 void Recorder::AddExecution(const ExecutionRow& row) { state_->AddExecution(row); }

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "analyzer/catalog/snapshot.h"
 #include "analyzer/lineage/lineage.h"
 #include "proxy/base/result.h"
 
@@ -61,6 +62,10 @@ class Recorder : public lineage::LineageSink {
   void AddColumn(int64_t statement_id, int position, std::string_view described_name,
                  const lineage::ResultColumn& column);
   void AddCells(int64_t statement_id, int position, uint64_t cells, uint64_t nulls, uint64_t bytes);
+  // A database's catalogue as last seen. `problem`: why there is no snapshot (then `snapshot` is null), or why it is
+  // out of date; "" if all is well.
+  void SetCatalog(std::string_view upstream_address, std::string_view database, const catalog::Snapshot* snapshot,
+                  std::string_view problem);
   int64_t NextExecutionNo();
   void AddExecution(const ExecutionRow& row);
   void SetCounter(std::string_view name, uint64_t value);

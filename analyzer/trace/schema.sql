@@ -40,6 +40,15 @@ CREATE TABLE database (            -- OIDs are scoped by this
   UNIQUE (upstream, name)
 );
 
+CREATE TABLE catalog (             -- what a database's catalogue said, or why it could not be read; one row per recording and database
+  recording_id INTEGER NOT NULL,        -- whose
+  database_id INTEGER NOT NULL,         -- which
+  taken_unix_ns INTEGER NOT NULL,       -- when; of a failure: the last attempt
+  snapshot TEXT,                        -- JSON, analyzer/catalog/snapshot.h: members that have their default are left out; NULL: none
+  problem TEXT NOT NULL,                -- why there is none, or why it is older than the last DDL; "" if all is well
+  PRIMARY KEY (recording_id, database_id)
+) WITHOUT ROWID;
+
 CREATE TABLE session (             -- one client connection
   session_id INTEGER PRIMARY KEY,       -- unique in the file
   recording_id INTEGER NOT NULL,        -- whose
@@ -238,6 +247,22 @@ CREATE TABLE execution (           -- the timeline: one row per executed stateme
   parameters_hash INTEGER NOT NULL,     -- keyed, of all values, low 48 bits; 0: none
   result_hash INTEGER NOT NULL          -- keyed, of the result, low 48 bits; 0: none
 );
+
+CREATE VIEW catalog_relation AS   -- tables and views of every snapshot
+  SELECT recording_id, database_id, r.value ->> 'oid' AS table_oid, r.value ->> 'schema' AS schema, r.value ->> 'name' AS name,
+         ifnull(r.value ->> 'kind', 'r') AS kind, ifnull(r.value ->> 'rows', -1) AS rows, ifnull(r.value ->> 'bytes', 0) AS bytes
+  FROM catalog, json_each(snapshot, '$.relations') r;
+
+CREATE VIEW catalog_column AS
+  SELECT recording_id, database_id, r.value ->> 'oid' AS table_oid, r.value ->> 'schema' AS schema, r.value ->> 'name' AS relation,
+         c.value ->> 'attnum' AS attnum, c.value ->> 'name' AS name, c.value ->> 'type' AS type,
+         ifnull(c.value ->> 'not_null', 0) AS not_null, c.value ->> 'null_fraction' AS null_fraction, c.value ->> 'distinct' AS n_distinct
+  FROM catalog, json_each(snapshot, '$.relations') r, json_each(r.value, '$.columns') c;
+
+CREATE VIEW catalog_index AS
+  SELECT recording_id, database_id, i.value ->> 'oid' AS index_oid, i.value ->> 'relation_oid' AS table_oid, i.value ->> 'name' AS name,
+         i.value ->> 'definition' AS definition, ifnull(i.value ->> 'bytes', 0) AS bytes, i.value ->> 'scans' AS scans
+  FROM catalog, json_each(snapshot, '$.indexes') i;
 
 CREATE VIEW top_statements AS
   SELECT statement_id, calls, round(database_ns / 1e6, 3) AS total_ms, round(database_ns / 1e6 / max(calls, 1), 3) AS mean_ms,

@@ -210,6 +210,35 @@ Result<std::vector<SessionSummary>> Trace::Sessions() const {
       });
 }
 
+Result<std::vector<CatalogRow>> Trace::Catalogs() const {
+  std::vector<CatalogRow> rows;
+  std::string unreadable;
+  const auto all = state_->ForEach(
+      "SELECT d.upstream, d.name, c.snapshot, c.problem FROM catalog c JOIN database d USING (database_id) "
+      "ORDER BY d.database_id, c.recording_id",
+      [&](const Query& row) {
+        if (rows.empty() || rows.back().upstream != row.Text(0) || rows.back().database != row.Text(1)) {
+          rows.push_back({.upstream = std::string(row.Text(0)),
+                          .database = std::string(row.Text(1)),
+                          .snapshot = {},
+                          .problem = {}});
+        }
+        rows.back().problem = row.Text(3);
+        if (row.IsNull(2)) return;
+        auto snapshot = catalog::SnapshotFromJson(row.Text(2));
+        if (!snapshot) {
+          unreadable = snapshot.error().message;
+          return;
+        }
+        snapshot->upstream = rows.back().upstream;
+        snapshot->database = rows.back().database;
+        rows.back().snapshot = std::move(*snapshot);
+      });
+  if (!all) return std::unexpected(all.error());
+  if (!unreadable.empty()) return Fail("cannot read trace " + path() + ": " + unreadable);
+  return rows;
+}
+
 Result<std::vector<lineage::Unit>> Trace::Units() const {
   return state_->Rows<lineage::Unit>(
       "SELECT unit_id, joined_to, kind, shared_connection, schema_change, session_id, label, trace_id, begin_ns, "

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/catalog/snapshot.h"
 #include "analyzer/lineage/lineage.h"
 #include "proxy/base/result.h"
 
@@ -40,6 +41,12 @@ struct TagRow {
 struct SessionSummary {
   int64_t session_id = 0;
   std::string database, user, application_name, opaque_reason;
+};
+// A database whose catalogue was asked for.
+struct CatalogRow {
+  std::string upstream, database;
+  std::optional<catalog::Snapshot> snapshot;  // of the last recording that has one
+  std::string problem;                        // why there is none, or why it is out of date; "" if all is well
 };
 struct GapRow {
   int64_t from_ns = 0, to_ns = 0;
@@ -78,6 +85,7 @@ class Trace {
   Result<std::vector<ColumnRow>> Columns() const;        // by statement, position
   Result<std::vector<TagRow>> Tags() const;
   Result<std::vector<SessionSummary>> Sessions() const;
+  Result<std::vector<CatalogRow>> Catalogs() const;  // by database
   Result<std::vector<lineage::Unit>> Units() const;  // by id
   Result<std::vector<lineage::UnitStatement>> UnitStatements() const;
   Result<std::vector<lineage::Edge>> Edges() const;  // by key

@@ -116,6 +116,8 @@ Result<> TraceWriter::PrepareAll() {
        "INSERT INTO statement_tag (statement_id, key, value, calls) VALUES (?, ?, ?, ?) "
        "ON CONFLICT (statement_id, key, value) DO UPDATE SET calls = calls + excluded.calls"},
       {&insert_database_, "INSERT OR IGNORE INTO database (database_id, upstream, name) VALUES (?, ?, ?)"},
+      {&replace_catalog_,
+       "REPLACE INTO catalog (recording_id, database_id, taken_unix_ns, snapshot, problem) VALUES (?, ?, ?, ?, ?)"},
       {&replace_session_,
        "REPLACE INTO session (session_id, recording_id, database_id, user_name, application_name, client_address, "
        "client_pid, "
@@ -298,6 +300,15 @@ Result<> TraceWriter::AddTagCalls(int64_t statement_id, std::string_view key, st
 
 Result<> TraceWriter::WriteDatabase(int64_t database_id, const DatabaseName& database) {
   return Write(insert_database_, database_id, std::string_view(database.upstream), std::string_view(database.name));
+}
+
+Result<> TraceWriter::WriteCatalog(int64_t database_id, const CatalogInsert& catalog) {
+  replace_catalog_.Bind(1, recording_id_);
+  replace_catalog_.Bind(2, database_id);
+  replace_catalog_.Bind(3, catalog.taken_unix_ns);
+  BindText(replace_catalog_, 4, catalog.snapshot);
+  replace_catalog_.Bind(5, std::string_view(catalog.problem));
+  return replace_catalog_.Finish();
 }
 
 Result<> TraceWriter::WriteSession(const SessionInsert& session) {

@@ -73,6 +73,12 @@ struct DatabaseName {
   friend auto operator<=>(const DatabaseName&, const DatabaseName&) = default;
 };
 
+struct CatalogInsert {
+  DatabaseName database;
+  int64_t taken_unix_ns = 0;
+  std::string snapshot, problem;  // snapshot "": none
+};
+
 struct RecordingInsert {
   std::string tool_version, parser, command;
   int64_t begin_ns = 0, wall_offset_ns = 0;
@@ -103,6 +109,7 @@ class TraceWriter {
   Result<> WriteColumns(const StatementRollup& statement);
   Result<> AddTagCalls(int64_t statement_id, std::string_view key, std::string_view value, uint64_t calls);
   Result<> WriteDatabase(int64_t database_id, const DatabaseName& database);
+  Result<> WriteCatalog(int64_t database_id, const CatalogInsert& catalog);
   Result<> WriteSession(const SessionInsert& session);
   Result<> WriteApplicationName(int64_t session_id, std::string_view name);
   Result<> WriteSessionEnd(const SessionEndRow& end);
@@ -143,7 +150,7 @@ class TraceWriter {
   int checkpoint_at_frames_ = kCheckpointFrames;
   int64_t recording_id_ = 0;
   Query begin_, commit_, insert_statement_, update_statement_, replace_column_, add_tag_, insert_database_,
-      replace_session_, update_application_name_, end_session_, replace_relation_, replace_unit_,
+      replace_catalog_, replace_session_, update_application_name_, end_session_, replace_relation_, replace_unit_,
       replace_unit_statement_, delete_unit_statement_, replace_edge_, delete_edge_, replace_repeat_, delete_repeat_,
       insert_execution_, insert_executions_, cut_timeline_, note_cut_, replace_counter_, insert_gap_, last_execution_,
       end_recording_;

@@ -23,6 +23,7 @@
 #include "proxy/relay/sockets.h"
 #include "proxy/relay/tls.h"
 #include "proxy/session/session.h"
+#include "proxy/wire/first_bytes.h"
 #include "proxy/wire/startup.h"
 
 namespace pgassay::relay {
@@ -81,6 +82,7 @@ struct Connection {
   bool holds_slot = false;      // counts against max_connections
   bool holds_tls_slot = false;  // counts among the handshakes
   bool cancel_key_known = false;
+  wire::EncryptionSeen encryption;
   uint8_t held_bytes = 0;
   uint16_t route = 0;         // of its listener
   uint16_t server_route = 0;  // how its server is reached; another one for a cancel request that was sent elsewhere

@@ -224,28 +224,38 @@ void EventLoop::OnHolding(Connection& connection) {
 
 void EventLoop::OnFirstBytes(Connection& connection) {
   const wire::Startup startup = wire::ClassifyStartup({connection.held.data(), connection.held_bytes});
-  switch (startup.kind) {
-    case wire::StartupKind::kIncomplete:
+  const wire::FirstBytesPolicy policy{.offers_tls = shared_.tls.for_clients(),
+                                      .passes_tls = shared_.tls_passthrough,
+                                      .plain_upstream = !shared_.tls.for_upstream(connection.route),
+                                      .refuses_plain = shared_.routes[connection.route].tls_only};
+  switch (wire::NextStep(startup, connection.encryption, policy)) {
+    case wire::FirstStep::kWait:
       return Watch(connection.client, EPOLLIN);
-    case wire::StartupKind::kSslRequest:
-      return OnSslRequest(connection);
-    case wire::StartupKind::kGssEncRequest:
-      if (connection.client.tls) return Refuse(connection, kProtocolViolation, "encryption was requested twice");
+    case wire::FirstStep::kSayNoToSsl:
+      connection.encryption.ssl_asked = true;
+      return AnswerNo(connection, totals_.ssl_refused);
+    case wire::FirstStep::kSayNoToGss:
+      connection.encryption.gss_asked = true;
       return AnswerNo(connection, totals_.gssenc_refused);
-    case wire::StartupKind::kCancelRequest:
+    case wire::FirstStep::kBeginTls:
+      return OnSslRequest(connection);
+    case wire::FirstStep::kBeginDirectTls:
+      return OnDirectTls(connection);
+    case wire::FirstStep::kReadCancel:
       Count(totals_.cancel_requests);
       connection.phase = Phase::kCancel;
       connection.cancel_request.assign(connection.held.data(), connection.held_bytes);
       return OnCancelBytes(connection);
-    case wire::StartupKind::kDirectTls:
-      return OnDirectTls(connection);
-    case wire::StartupKind::kStartup:
-    case wire::StartupKind::kInvalid:  // passed on as it is: the server refuses it in its own words
-      if (shared_.routes[connection.route].tls_only && !connection.client.tls) {
-        return Refuse(connection, kInvalidAuthorization,
-                      "pgassay: this address takes TLS connections only (sslmode=require)");
-      }
+    case wire::FirstStep::kPassOn:
       return TakeSlotAndDial(connection);
+    case wire::FirstStep::kRefuseSecondRequest:
+      return Refuse(connection, kFeatureNotSupported, "pgassay: encryption was requested twice");
+    case wire::FirstStep::kRefusePlain:
+      return Refuse(connection, kInvalidAuthorization,
+                    "pgassay: this address takes TLS connections only (sslmode=require)");
+    case wire::FirstStep::kClose:
+      Count(totals_.ssl_refused);
+      return Close(connection, session::SessionEnd::kClientClosed);
   }
 }
 

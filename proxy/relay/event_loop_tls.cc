@@ -40,9 +40,6 @@ bool EventLoop::NothingBehind(Connection& connection) {
 }
 
 void EventLoop::OnSslRequest(Connection& connection) {
-  if (connection.client.tls) return Refuse(connection, kProtocolViolation, "encryption was requested twice");
-  if (shared_.tls_passthrough) return TakeSlotAndDial(connection);
-  if (!shared_.tls.for_clients()) return AnswerNo(connection, totals_.ssl_refused);
   if (!NothingBehind(connection)) return;
   if (!TakeTlsSlot(connection)) {
     return Refuse(connection, kTooManyConnections, "pgassay: too many TLS connections that have not logged in");
@@ -55,12 +52,8 @@ void EventLoop::OnSslRequest(Connection& connection) {
 }
 
 void EventLoop::OnDirectTls(Connection& connection) {
-  if (connection.client.tls) return Refuse(connection, kProtocolViolation, "encryption was requested twice");
-  if (shared_.tls.for_clients() && TakeTlsSlot(connection)) return StartClientTls(connection, true);
-  // Nothing that we could say would be understood; a server that is reached in plain may know what to do with it.
-  const bool may_pass = !shared_.tls.for_clients() && !shared_.tls.for_upstream(connection.route);
-  if (may_pass) return TakeSlotAndDial(connection);
-  Count(totals_.ssl_refused);
+  if (TakeTlsSlot(connection)) return StartClientTls(connection, true);
+  Count(totals_.ssl_refused);  // nothing that we could say would be understood
   Close(connection, session::SessionEnd::kClientClosed);
 }
 
@@ -86,6 +79,7 @@ void EventLoop::StartClientTls(Connection& connection, bool direct) {
   if (!stream) return Close(connection, session::SessionEnd::kClientClosed);
   connection.held_bytes = 0;
   connection.client.tls = std::make_unique<TlsStream>(std::move(*stream));
+  connection.encryption.encrypted = true;
   connection.phase = Phase::kClientTls;
   OnClientTls(connection);
 }

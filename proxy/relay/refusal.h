@@ -11,6 +11,7 @@ inline constexpr std::string_view kProtocolViolation = "08P01";
 inline constexpr std::string_view kCannotConnectNow =
     "57P03";  // the one after which libpq tries the next host of a list
 inline constexpr std::string_view kConnectionFailure = "08006";
+inline constexpr std::string_view kFeatureNotSupported = "0A000";  // the server's own, for a second SSLRequest
 inline constexpr std::string_view kInvalidAuthorization = "28000";
 inline constexpr std::string_view kTooManyConnections = "53300";
 

@@ -2,6 +2,6 @@
 #include "tests/fuzz/framer_check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  pgassay::tests::CheckFramer(pgassay::wire::Origin::kBackend, {reinterpret_cast<const char*>(data), size});
+  pgassay::tests::CheckFramer(pgassay::wire::Origin::kBackend, false, {reinterpret_cast<const char*>(data), size});
   return 0;
 }

@@ -1,6 +1,6 @@
 // What must hold for a FrameReader over any bytes: every byte taken is accounted for at every moment, bodies are as
 // long as they say, and any split gives the same frames. The first input byte chooses how bodies are wanted, the second
-// where reads end.
+// where reads end; `untyped`: as a client's messages before the login, which have no type byte.
 #pragma once
 
 #include <algorithm>
@@ -70,10 +70,9 @@ inline FramesSeen ReadFrames(wire::Origin origin, bool untyped, uint8_t wants, s
   return seen;
 }
 
-inline void CheckFramer(wire::Origin origin, std::string_view input) {
+inline void CheckFramer(wire::Origin origin, bool untyped, std::string_view input) {
   if (input.size() < 2) return;
   const auto wants = static_cast<uint8_t>(input[0]);
-  const bool untyped = origin == wire::Origin::kFrontend && (wants & 4U) != 0;
   const size_t read_size = static_cast<uint8_t>(input[1]) % 61 + 1U;
   const std::string_view bytes = input.substr(2);
   const FramesSeen whole = ReadFrames(origin, untyped, wants, bytes, std::max<size_t>(bytes.size(), 1));

@@ -1,6 +1,6 @@
-// Any conversation of any client with any server. Input: one byte (bit 0: skip the login), then chunks: a byte with the
-// origin in bit 7 and the length below it, that many bytes. Checked: nothing crashes, every byte is accounted for after
-// every call, and any split gives the same records.
+// Any conversation of any client with any server. Input: one byte (bit 0: skip the login; the others: where reads end),
+// then chunks: a byte with the origin in bit 7 and the length below it, that many bytes. Checked: nothing crashes,
+// every byte is accounted for after every call, and any split gives the same records.
 #include <cstdint>
 #include <string_view>
 
@@ -32,7 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const tests::Conversation conversation = FromInput({reinterpret_cast<const char*>(data), size});
   const session::Played whole = session::PlayAll(tests::Joined(conversation));
   tests::Require(whole.accounted);
-  for (const size_t read_size : {size_t{1}, size_t{3}, size_t{17}}) {
+  const size_t read_size_asked_for = size == 0 ? 3 : (data[0] >> 1U) % 31U + 2U;
+  for (const size_t read_size : {size_t{1}, read_size_asked_for}) {
     const session::Played split = session::PlayAll(tests::InPieces(conversation, read_size));
     tests::Require(split.accounted);
     tests::Require(split.full == whole.full);

@@ -473,9 +473,48 @@ TEST_F(RoundTrip, EverySessionOfAnExecutionHasARow) {
   EXPECT_EQ(NumberIn(path_, "SELECT count(*) FROM execution JOIN session USING (session_id)"), 1);
 }
 
+catalog::Snapshot OneTable() {
+  catalog::Snapshot snapshot;
+  snapshot.upstream = "127.0.0.1:5432";
+  snapshot.database = "shop";
+  snapshot.taken_unix_ns = 17;
+  snapshot.relations.push_back({.oid = 16384, .schema = "public", .name = "orders"});
+  snapshot.relations[0].columns.push_back({.name = "id", .attnum = 1, .type_oid = 20, .type = "bigint"});
+  snapshot.indexes.push_back({.oid = 16390, .relation_oid = 16384, .schema = "public", .name = "orders_pkey"});
+  return snapshot;
+}
+
+TEST_F(RoundTrip, TheLastCatalogueOfADatabaseIsKept) {
+  catalog::Snapshot snapshot = OneTable();
+  {
+    auto recorder = MustOpen(Options(path_));
+    recorder->SetCatalog("127.0.0.1:5432", "shop", nullptr, "not yet");
+    ASSERT_TRUE(recorder->Commit(1).has_value());
+    recorder->SetCatalog("127.0.0.1:5432", "shop", &snapshot, "");
+    recorder->SetCatalog("127.0.0.1:5432", "gone", nullptr, "dropped before it could be read");
+    ASSERT_TRUE(recorder->Finish(2, true).has_value());
+  }
+  auto recorder = MustOpen(Options(path_, true));
+  snapshot.role = "reader";
+  recorder->SetCatalog("127.0.0.1:5432", "shop", &snapshot, "older than the last DDL");
+  ASSERT_TRUE(recorder->Finish(3, true).has_value());
+
+  auto trace = Trace::Open(path_);
+  ASSERT_TRUE(trace.has_value());
+  const auto catalogs = trace->Catalogs();
+  ASSERT_TRUE(catalogs.has_value()) << catalogs.error().message;
+  ASSERT_EQ(catalogs->size(), 2U);
+  EXPECT_EQ((*catalogs)[0].snapshot, snapshot);
+  EXPECT_EQ((*catalogs)[0].problem, "older than the last DDL");
+  EXPECT_EQ((*catalogs)[1].snapshot, std::nullopt);
+  EXPECT_EQ((*catalogs)[1].problem, "dropped before it could be read");
+}
+
 TEST_F(RoundTrip, TheViewsAnswer) {
   auto recorder = MustOpen(Options(path_));
   Record(*recorder, 5);
+  const catalog::Snapshot snapshot = OneTable();
+  recorder->SetCatalog("", "shop", &snapshot, "");
   const int64_t child = recorder->StatementId(8, "SELECT 2", SelectFacts());
   lineage::Edge edge;
   edge.unit_id = 1;
@@ -488,7 +527,8 @@ TEST_F(RoundTrip, TheViewsAnswer) {
   ASSERT_TRUE(recorder->Finish(1, true).has_value());
   sqlite3* db = nullptr;  // as people open it
   ASSERT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
-  for (const char* view : {"top_statements", "n_plus_one", "unit_tree", "slow_executions"}) {
+  for (const char* view : {"top_statements", "n_plus_one", "unit_tree", "slow_executions", "catalog_relation",
+                           "catalog_column", "catalog_index"}) {
     int rows = 0;
     const auto count = [](void* sum, int, char**, char**) { return ++*static_cast<int*>(sum), 0; };
     EXPECT_EQ(sqlite3_exec(db, (std::string("SELECT * FROM ") + view).c_str(), count, &rows, nullptr), SQLITE_OK)

@@ -181,16 +181,17 @@ TEST_F(TraceFile, WhatIsNoTraceIsRefusedAndLeftAlone) {
   WriteBytes(directory_ + "/cut_in_half", trace.substr(0, trace.size() / 2));
   std::filesystem::create_directory(directory_ + "/directory");
   ASSERT_EQ(mkfifo((directory_ + "/fifo").c_str(), 0600), 0);
-  const std::pair<const char*, const char*> cases[] = {{"foreign", "a database of another program"},
-                                                       {"newer", "has trace format 7; this pgassay knows up to 1"},
-                                                       {"older", "has trace format 0"},
-                                                       {"empty", "is empty"},
-                                                       {"text", "is no pgassay trace"},
-                                                       {"long_text", "is no pgassay trace"},
-                                                       {"cut_in_header", "is no pgassay trace"},
-                                                       {"cut_in_half", "is damaged"},
-                                                       {"directory", "is a directory"},
-                                                       {"fifo", "is no regular file"}};
+  const std::pair<const char*, std::string> cases[] = {
+      {"foreign", "a database of another program"},
+      {"newer", "has trace format 7; this pgassay knows up to " + std::to_string(kFormat)},
+      {"older", "has trace format 0"},
+      {"empty", "is empty"},
+      {"text", "is no pgassay trace"},
+      {"long_text", "is no pgassay trace"},
+      {"cut_in_header", "is no pgassay trace"},
+      {"cut_in_half", "is damaged"},
+      {"directory", "is a directory"},
+      {"fifo", "is no regular file"}};
   const auto names = Names(directory_);
   for (const auto& [name, reason] : cases) {
     const std::string path = directory_ + "/" + name;
@@ -353,7 +354,7 @@ TEST_F(TraceFile, EveryTableAndColumnIsExplained) {
     }
     ++count;
   }
-  EXPECT_EQ(count, 14);
+  EXPECT_GE(count, 15);
 }
 
 TEST_F(TraceFile, IsKnownByItsNumbers) {

@@ -114,7 +114,7 @@ std::string RandomBytes(size_t size, unsigned seed) {
 }
 
 std::string Code(std::string_view error_response) {
-  const size_t at = error_response.find(std::string_view("\0C", 2));
+  const size_t at = error_response.find(std::string_view("\0C", 2), 5);  // a length may hold these bytes
   return at == std::string_view::npos ? "" : std::string(error_response.substr(at + 2, 5));
 }
 
@@ -193,7 +193,7 @@ TEST(TlsRelay, RefusesASecondRequestForEncryptionInsideTls) {
   for (const std::string& request : {SslRequest(), GssEncRequest()}) {
     Secured client = AskedForTls(relay);
     client.Send(request);
-    EXPECT_EQ(Code(client.ReceiveAll()), "08P01");
+    EXPECT_EQ(Code(client.ReceiveAll()), "0A000");
     EXPECT_EQ(client.end(), TlsStatus::kClosed);
   }
   EXPECT_FALSE(upstream.HasCaller(20ms));
