@@ -159,7 +159,8 @@ void Session::State::OnBackendFrame(const wire::Frame& frame) {
     case backend::kCopyDone:
       expected = copying_out_ && active_ != nullptr;
       if (expected) active_->result_bytes += frame.total_length;
-      if (frame.type == backend::kCopyDone) copying_out_ = false;
+      // What a replicating server had on the way may follow its CopyDone (measured: a keepalive).
+      if (frame.type == backend::kCopyDone && expected) copying_out_ = active_->copy == CopyDirection::kBoth;
       break;
     case backend::kFunctionCallResponse:
       expected = OnFunctionCallResponse(frame);
@@ -221,6 +222,7 @@ bool Session::State::OnReadyForQuery(const wire::Frame& frame) {
     }
     PopHead();
   }
+  streamed_ = false;
   transaction_status_ = status;
   if (status == 'I') ForgetPortals();
   if (ready_ns_ == 0) ready_ns_ = now_ns_;
@@ -524,7 +526,9 @@ void Session::State::FlushRows() {
 
 bool Session::State::OnStatementEnd(const wire::Frame& frame) {
   if (!HeadRuns()) return false;
+  if (streamed_ && active_ == nullptr) return true;
   Execution& execution = Active();
+  streamed_ = execution.copy == CopyDirection::kBoth;
   execution.result_bytes += frame.total_length;
   const bool empty = frame.type == backend::kEmptyQuery;
   const wire::CommandTag tag = wire::ReadCommandTag(frame.body);

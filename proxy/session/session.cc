@@ -66,7 +66,7 @@ void Session::State::Free() {
   split_parse_.reset();
   split_bind_.reset();
   split_row_.reset();
-  skipping_ = copying_in_ = copying_out_ = false;
+  skipping_ = copying_in_ = copying_out_ = streamed_ = false;
   unfinished_ = 0;
 }
 

@@ -78,15 +78,20 @@ class PrivatePostgres:
         settings: Mapping[str, str] | None = None,
         files: Mapping[str, Path] | None = None,
         hba: Sequence[str] = (),
+        backup: Path | None = None,
+        initdb: Sequence[str] = (),
     ) -> None:
         """`server` has initdb and postgres of another version; clients are those of server_programs() all the same.
 
         settings: besides SETTINGS · files: copied into the data folder under these names, the server's own · hba: lines
-        of pg_hba.conf before those that trust everybody on this machine.
+        of pg_hba.conf before those that trust everybody on this machine · backup: a data folder to start from, which is copied ·
+        initdb: more of its flags.
         """
         self.settings = SETTINGS | dict(settings or {})
         self.files = dict(files or {})
         self.hba = list(hba)
+        self.backup = backup
+        self.initdb_flags = list(initdb)
         self.programs = server_programs()
         self.server = server or self.programs
         self.port = 0
@@ -99,8 +104,11 @@ class PrivatePostgres:
         if owner:
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         try:
-            self._initdb(owner)
-            self._furnish(owner)
+            if self.backup:
+                self._copy_backup(owner)
+            else:
+                self._initdb(owner)
+                self._furnish(owner)
             self._launch(owner)
         except BaseException:
             self.stop()
@@ -146,10 +154,19 @@ class PrivatePostgres:
 
     def _initdb(self, owner: pwd.struct_passwd | None) -> None:
         command = [self.server / "initdb", "-D", self.folder / "data", "-U", self.user, "-A", "trust"]
-        command += ["-E", "UTF8", "--locale=C", "--no-sync"]
+        command += ["-E", "UTF8", "--locale=C", "--no-sync", *self.initdb_flags]
         done = subprocess.run(command, capture_output=True, text=True, **_as_user(owner, self.folder))
         if done.returncode != 0:
             raise NoServer(f"initdb failed: {done.stderr.strip()}")
+
+    def _copy_backup(self, owner: pwd.struct_passwd | None) -> None:
+        assert self.backup
+        data = self.folder / "data"
+        shutil.copytree(self.backup, data)
+        data.chmod(0o700)
+        for path in (data, *data.rglob("*")):
+            if owner:
+                os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
 
     def _furnish(self, owner: pwd.struct_passwd | None) -> None:
         data = self.folder / "data"
@@ -173,7 +190,8 @@ class PrivatePostgres:
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_as_user(owner, self.folder)
                 )
             if self._answers():
-                self.psql(f"CREATE DATABASE {self.dbname}", "postgres")
+                if not self.backup:
+                    self.psql(f"CREATE DATABASE {self.dbname}", "postgres")
                 return
         log_text = (self.folder / "server.log").read_text(errors="replace")
         raise NoServer(f"PostgreSQL does not start: {log_text[-1000:]}")
