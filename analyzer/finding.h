@@ -66,8 +66,11 @@ struct Finding {
   uint64_t wasted_bytes = 0;
   std::vector<Evidence> evidence;  // most telling first
   Fix fix;
-  std::vector<std::string> scopes;  // labels of units, most affected first
-  std::vector<std::string> sites;   // file:line from tags
+  std::vector<std::string> scopes;  // tests; where no test was open: labels of units. Most affected first
+  std::vector<std::string>
+      routes;  // labels of units, from tags: a request's, whichever test sent it. Most affected first
+  std::vector<std::string> sites;        // file:line from tags
+  std::vector<std::string> scope_sites;  // file:line of scopes, in their order, those that are known
   int64_t exemplar_unit_id = 0;
 };
 

@@ -31,6 +31,8 @@ void Add(trace::Totals& to, const trace::Totals& other) {
   to.opaque_bytes += other.opaque_bytes;
   to.dropped_events += other.dropped_events;
   to.dropped_value_batches += other.dropped_value_batches;
+  to.scopes += other.scopes;
+  to.ambiguous_executions += other.ambiguous_executions;
   to.opaque_sessions += other.opaque_sessions;
   to.unparsed_statements += other.unparsed_statements;
   to.gaps += other.gaps;

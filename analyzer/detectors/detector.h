@@ -51,6 +51,7 @@ struct TraceView {
   std::vector<trace::StatementRow> statements;  // by id
   std::vector<trace::ColumnRow> columns;        // by statement, position
   std::vector<trace::TagRow> tags;              // by statement
+  std::vector<trace::ScopeRow> scopes;          // by id; those that sent nothing included
   std::vector<lineage::Unit> units;             // by id; joined_to already resolved to the root
   std::vector<lineage::UnitStatement> unit_statements;
   std::vector<lineage::Edge> edges;

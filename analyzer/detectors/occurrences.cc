@@ -1,5 +1,7 @@
 #include "analyzer/detectors/occurrences.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string_view>
 #include <utility>
@@ -19,6 +21,14 @@ std::vector<std::string> SitesOf(const TraceView& view, int64_t statement_id) {
   return files;
 }
 
+std::vector<std::string> Ranked(const std::map<std::string, uint64_t>& weights) {
+  std::vector<std::pair<std::string, uint64_t>> ranked(weights.begin(), weights.end());
+  std::ranges::stable_sort(ranked, [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::vector<std::string> names;
+  for (auto& [name, weight] : ranked) names.push_back(std::move(name));
+  return names;
+}
+
 }  // namespace
 
 bool IsApplicationRead(const trace::StatementRow& statement) {
@@ -27,7 +37,10 @@ bool IsApplicationRead(const trace::StatementRow& statement) {
          !facts.relations.empty() && !facts.locking && !facts.writes;
 }
 
-bool IsJudged(const lineage::Unit& unit) { return !unit.schema_change; }
+bool IsJudged(const lineage::Unit& unit) {
+  using enum lineage::ScopePhase;
+  return !unit.schema_change && (unit.phase == kNone || unit.phase == kCall);
+}
 
 bool IsCutByTime(const lineage::Unit& unit) { return unit.kind == lineage::UnitKind::kGap; }
 
@@ -69,7 +82,12 @@ void AddIdiom(Fix& fix, sql::Orm orm, FixFamily family, const IdiomNames& names)
 
 void Occurrences::Add(int64_t unit_id, uint64_t weight) {
   const lineage::Unit* unit = view_.Unit(unit_id);
-  if (unit != nullptr && !unit->label.empty()) scopes_[unit->label] += weight;
+  if (unit != nullptr) {
+    const std::string& scope = unit->scope.empty() ? unit->label : unit->scope;
+    if (!scope.empty()) scopes_[scope] += weight;
+    if (!unit->label.empty()) routes_[unit->label] += weight;
+    if (!unit->scope_file.empty()) scope_sites_[scope] = fmt::format("{}:{}", unit->scope_file, unit->scope_line);
+  }
   if (seen_.insert(unit_id).second && unit != nullptr) unit_database_ns_ += unit->database_ns;
   if (weight > exemplar_weight_) {
     exemplar_ = unit_id;
@@ -81,9 +99,12 @@ void Occurrences::Fill(Finding& finding, int64_t statement_id) const {
   finding.units = seen_.size();
   finding.unit_database_ns = unit_database_ns_;
   finding.exemplar_unit_id = exemplar_;
-  std::vector<std::pair<std::string, uint64_t>> ranked(scopes_.begin(), scopes_.end());
-  std::ranges::stable_sort(ranked, [](const auto& a, const auto& b) { return a.second > b.second; });
-  for (auto& [label, weight] : ranked) finding.scopes.push_back(label);
+  finding.scopes = Ranked(scopes_);
+  finding.routes = Ranked(routes_);
+  for (const std::string& scope : finding.scopes) {
+    const auto site = scope_sites_.find(scope);
+    if (site != scope_sites_.end()) finding.scope_sites.push_back(site->second);
+  }
   finding.sites = SitesOf(view_, statement_id);
 }
 

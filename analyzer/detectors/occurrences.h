@@ -16,7 +16,7 @@ namespace pgassay::detectors {
 // A read that the application meant: a SELECT on its own relations. Not the driver's (system catalogues), not a health
 // check (SELECT 1: no relation), not one that locks rows or writes.
 bool IsApplicationRead(const trace::StatementRow& statement);
-// Migrations raise nothing.
+// Migrations raise nothing, nor do a test's setup and teardown, or what its runner does between tests.
 bool IsJudged(const lineage::Unit& unit);
 // Inside a scope, a trace, a transaction or between boundaries no time counts; in units that idle gaps cut out it does.
 bool IsCutByTime(const lineage::Unit& unit);
@@ -37,13 +37,15 @@ class Occurrences {
   // One unit in which it was seen; `weight` ranks scopes and picks the exemplar (the first of the heaviest).
   void Add(int64_t unit_id, uint64_t weight);
   uint64_t units() const { return seen_.size(); }
-  // Sets units, unit_database_ns, scopes, exemplar_unit_id, and sites from the tags of `statement_id`.
+  // Sets units, unit_database_ns, scopes, routes, scope_sites, exemplar_unit_id, and sites from the tags of
+  // `statement_id`.
   void Fill(Finding& finding, int64_t statement_id) const;
 
  private:
   const TraceView& view_;
   std::set<int64_t> seen_;
-  std::map<std::string, uint64_t> scopes_;
+  std::map<std::string, uint64_t> scopes_, routes_;
+  std::map<std::string, std::string> scope_sites_;
   int64_t unit_database_ns_ = 0;
   int64_t exemplar_ = 0;
   uint64_t exemplar_weight_ = 0;

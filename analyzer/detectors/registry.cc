@@ -39,7 +39,9 @@ void Absorb(Finding& into, Finding&& other) {
     }
   }
   AddMissing(into.scopes, other.scopes);
+  AddMissing(into.routes, other.routes);
   AddMissing(into.sites, other.sites);
+  AddMissing(into.scope_sites, other.scope_sites);
 }
 
 }  // namespace

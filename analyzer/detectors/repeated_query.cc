@@ -64,6 +64,13 @@ bool IsChance(const lineage::Repeat& repeat, const lineage::Unit& unit, uint64_t
   return IsCutByTime(unit) && repeat.executions * kOneIn < calls;
 }
 
+// A test may ask for the same thing several times: it is one request only where it says so.
+bool IsOneRequest(const lineage::Unit& unit) {
+  using enum lineage::UnitKind;
+  if (unit.kind == kScope) return unit.scope_id == 0 || !unit.label.empty() || !unit.trace_id.empty();
+  return !IsCutByTime(unit) && unit.kind != kPool && !unit.shared_connection;
+}
+
 Finding MakeFinding(const trace::StatementRow& statement, const std::vector<const lineage::Repeat*>& repeats,
                     const TraceView& view) {
   Finding finding;
@@ -71,7 +78,7 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
   uint64_t most = 0, rows = 0;
   double database_ns = 0;
   int64_t repeat_ns = 0;
-  bool bounded = false;  // a unit with a boundary of its own, where "in between" is certain
+  bool bounded = false;  // in a request or transaction, where "in between" is certain
   for (const lineage::Repeat* repeat : repeats) {
     const uint64_t again = repeat->executions - 1;
     occurrences.Add(repeat->unit_id, again);
@@ -84,7 +91,7 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
         static_cast<double>(repeat->repeat_ns) * static_cast<double>(repeat->executions) / static_cast<double>(again);
     most = std::max(most, repeat->executions);
     const lineage::Unit* unit = view.Unit(repeat->unit_id);
-    bounded = bounded || (!IsCutByTime(*unit) && unit->kind != lineage::UnitKind::kPool && !unit->shared_connection);
+    bounded = bounded || IsOneRequest(*unit);
   }
   FindingId id = SkeletonId(kInfo.id, statement);
   finding.rule = kInfo.id;

@@ -130,6 +130,7 @@ std::vector<Edge> AddUp(std::vector<Edge> rows) {
 void AddToRoot(lineage::Unit& root, const lineage::Unit& unit) {
   root.shared_connection = root.shared_connection || unit.shared_connection;
   root.schema_change = root.schema_change || unit.schema_change;
+  root.transaction_conflict = root.transaction_conflict || unit.transaction_conflict;
   if (root.label.empty()) root.label = unit.label;
   root.begin_ns = std::min(root.begin_ns, unit.begin_ns);
   root.end_ns = std::max(root.end_ns, unit.end_ns);
@@ -218,6 +219,7 @@ Result<TraceView> LoadTraceView(const trace::Trace& trace) {
   if (auto r = load(view.statements, trace.Statements()); !r) return std::unexpected(r.error());
   if (auto r = load(view.columns, trace.Columns()); !r) return std::unexpected(r.error());
   if (auto r = load(view.tags, trace.Tags()); !r) return std::unexpected(r.error());
+  if (auto r = load(view.scopes, trace.Scopes()); !r) return std::unexpected(r.error());
   if (auto r = load(view.units, trace.Units()); !r) return std::unexpected(r.error());
   if (auto r = load(view.unit_statements, trace.UnitStatements()); !r) return std::unexpected(r.error());
   if (auto r = load(view.edges, trace.Edges()); !r) return std::unexpected(r.error());

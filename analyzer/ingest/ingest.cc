@@ -67,6 +67,14 @@ std::string_view OpaqueName(session::OpaqueReason reason) {
   return "";
 }
 
+std::vector<int64_t> ParentsOf(const session::SessionOpened& opened) {
+  std::vector<int64_t> parents;
+  for (const int32_t parent : opened.client_parents) {
+    if (parent != 0) parents.push_back(parent);
+  }
+  return parents;
+}
+
 // A parameter that outlives its record: of a Bind, or an argument of EXECUTE.
 struct Parameter {
   uint32_t type_oid = 0;
@@ -138,6 +146,7 @@ class Ingest::State {
     row.session_id = opened.session_id;
     row.info = {.session_id = opened.session_id,
                 .client_process = opened.client_pid,
+                .client_parents = ParentsOf(opened),
                 .database = std::string(opened.database),
                 .user = std::string(opened.user),
                 .application_name = std::string(opened.application_name),
@@ -187,6 +196,8 @@ class Ingest::State {
     recorder_.SetApplicationName(changed.session_id, changed.value);
     lineage_.OnApplicationName(changed.session_id, changed.value);
   }
+
+  void On(const session::ScopeMark& mark) { lineage_.OnScopeMark(mark); }
 
   void On(const RowBatch& batch) {
     SessionState& session = sessions_[batch.session_id];
@@ -252,8 +263,14 @@ class Ingest::State {
     if (execution.completed) ApplyNames(session, resolved, event, std::move(parameters));
   }
 
-  void Flush(int64_t now_ns) { lineage_.Flush(now_ns); }
-  void Finish(int64_t now_ns) { lineage_.Finish(now_ns); }
+  void Flush(int64_t now_ns) {
+    lineage_.Flush(now_ns);
+    recorder_.SetCounter("ambiguous_executions", lineage_.ambiguous_executions());
+  }
+  void Finish(int64_t now_ns) {
+    lineage_.Finish(now_ns);
+    recorder_.SetCounter("ambiguous_executions", lineage_.ambiguous_executions());
+  }
 
  private:
   static constexpr size_t kMaxDescribed = 16'384;

@@ -166,6 +166,7 @@ void Absorb(UnitState& unit, UnitState& other, LineageSink& sink) {
   unit.deferred.insert(unit.deferred.end(), other.deferred.begin(), other.deferred.end());
   unit.row.schema_change |= other.row.schema_change;
   unit.row.shared_connection |= other.row.shared_connection;
+  unit.row.transaction_conflict |= other.row.transaction_conflict;
   if (unit.row.label.empty()) unit.row.label = other.row.label;
   if (unit.row.trace_id.empty()) unit.row.trace_id = other.row.trace_id;
   if (other.row.statements > 0) {

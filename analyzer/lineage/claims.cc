@@ -15,9 +15,12 @@ bool Conflict(const Unit& a, const Unit& b) {
          (!a.label.empty() && !b.label.empty() && a.label != b.label);
 }
 
+// Units of two scopes, or of two phases of one, have nothing to do with each other.
+bool MayMeet(const Unit& a, const Unit& b) { return a.scope_id == 0 && b.scope_id == 0 && a.phase == b.phase; }
+
 // May a child in `unit` be claimed by rows of another unit? Only with a relation, never against tags, and soon.
 bool MayCross(const UnitState& source_unit, const UnitState& unit, int64_t sent_ns, Candidate& candidate) {
-  if (candidate.level < 2) return false;
+  if (candidate.level < 2 || !MayMeet(source_unit.row, unit.row)) return false;
   const int64_t source_wrapper = source_unit.wrapper_unit != 0 ? source_unit.wrapper_unit : source_unit.row.unit_id;
   const int64_t wrapper = unit.wrapper_unit != 0 ? unit.wrapper_unit : unit.row.unit_id;
   if (source_unit.wrapper_unit != 0 || unit.wrapper_unit != 0) {
@@ -95,7 +98,7 @@ std::optional<Candidate> ClaimFinder::FindOne(const SessionState& session, const
     Consider(source, session, unit, sent_ns, column_id, type_class, value, best, untested);
   };
   const Group& group = *session.group;
-  const bool spans_processes = !unit.row.trace_id.empty();
+  const bool spans_processes = !unit.row.trace_id.empty() || unit.row.scope_id != 0;
   size_t probes = 0;
   for (auto at = unit.sources.rbegin(); at != unit.sources.rend() && probes < kMaxProbes; ++at) {
     if (!spans_processes && (*at)->group != &group) continue;

@@ -34,6 +34,9 @@ void AddRepeat(UnitState& unit, RepeatState& state, const Execution& execution, 
   unit.MarkRepeatDirty(seen.repeat);
 }
 
+// serialization_failure, deadlock_detected: another transaction was in the way, and the work is done again.
+bool IsTransactionConflict(std::string_view sqlstate) { return sqlstate == "40001" || sqlstate == "40P01"; }
+
 }  // namespace
 
 void CountExecution(const SessionState& session, UnitState& unit, const Execution& execution) {
@@ -54,6 +57,7 @@ void CountExecution(const SessionState& session, UnitState& unit, const Executio
   row.begin_ns = std::min(row.begin_ns, execution.sent_ns);
   row.schema_change |= execution.statement.operation == sql::Operation::kDdl;
   row.shared_connection |= session.shared;
+  row.transaction_conflict |= IsTransactionConflict(execution.sqlstate);
   unit.last_activity_ns = std::max(unit.last_activity_ns, execution.done_ns);
   unit.statements += IsHousekeeping(execution) ? 0 : 1;
 }

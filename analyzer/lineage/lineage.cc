@@ -12,6 +12,7 @@
 #include "analyzer/lineage/edges.h"
 #include "analyzer/lineage/layouts.h"
 #include "analyzer/lineage/result_rows.h"
+#include "analyzer/lineage/scope_units.h"
 #include "analyzer/lineage/session_state.h"
 #include "analyzer/lineage/sources.h"
 #include "analyzer/lineage/unit_assignment.h"
@@ -39,7 +40,7 @@ std::string_view UnitKindName(UnitKind kind) {
 
 class Lineage::State {
  public:
-  explicit State(LineageSink& sink) : units_(sink) {}
+  explicit State(LineageSink& sink) : sink_(sink), units_(sink) {}
 
   void OpenSession(const SessionInfo& info) {
     SessionState& session = SessionOf(info.session_id);
@@ -59,6 +60,10 @@ class Lineage::State {
     assignment_.EndTransaction(found->second, false);
     LeaveGroup(found->second);
     sessions_.erase(found);
+  }
+
+  void MarkScope(const session::ScopeMark& mark) {
+    if (const Scope* changed = scopes_.OnMark(mark)) sink_.OnScope(*changed);
   }
 
   void RenameApplication(uint64_t session_id, std::string_view name) { SessionOf(session_id).OnApplicationName(name); }
@@ -104,6 +109,8 @@ class Lineage::State {
     return unit->row.unit_id;
   }
 
+  uint64_t ambiguous_executions() const { return assignment_.ambiguous_executions(); }
+
   void Flush(int64_t now_ns, bool everything) {
     units_.EmitTouched(rows_.parents(), columns_);
     units_.CloseIdle(now_ns, everything, rows_.parents(), columns_, [this](UnitState& unit) { Release(unit); });
@@ -129,15 +136,17 @@ class Lineage::State {
     for (const uint32_t parent : unit.parents) rows_.Release(parent);
   }
 
+  LineageSink& sink_;
   std::unordered_map<uint64_t, SessionState> sessions_;
   Columns columns_;
   Layouts layouts_{columns_};
   ClaimFinder claims_{columns_};
   Sources sources_;
   Units units_;
-  ResultRows rows_{columns_, sources_, units_, claims_};
+  ScopeUnits scopes_{units_};
+  ResultRows rows_{columns_, sources_, units_, scopes_, claims_};
   Edges edges_{units_, sources_, rows_.parents()};
-  UnitAssignment assignment_{units_, edges_};
+  UnitAssignment assignment_{units_, scopes_, edges_};
   std::vector<SinkOutcome> outcomes_;  // of the execution at hand
 };
 
@@ -149,6 +158,8 @@ void Lineage::OnSessionClosed(uint64_t session_id, int64_t /*time_ns*/) { state_
 void Lineage::OnApplicationName(uint64_t session_id, std::string_view name) {
   state_->RenameApplication(session_id, name);
 }
+void Lineage::OnScopeMark(const session::ScopeMark& mark) { state_->MarkScope(mark); }
+uint64_t Lineage::ambiguous_executions() const { return state_->ambiguous_executions(); }
 void Lineage::OnRows(const session::RowBatch& batch, const StatementProfile& statement,
                      std::span<const ResultColumn> columns) {
   state_->AddRows(batch, statement, columns);

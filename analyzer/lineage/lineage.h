@@ -23,6 +23,26 @@ namespace pgassay::lineage {
 enum class UnitKind : uint8_t { kScope, kTraceparent, kTransaction, kTag, kPool, kGap };
 std::string_view UnitKindName(UnitKind kind);
 
+using session::ScopeKind;
+using session::ScopeOutcome;
+using session::ScopePhase;
+std::string_view ScopeKindName(ScopeKind kind);           // "test" …
+std::string_view ScopePhaseName(ScopePhase phase);        // "setup" …; kNone: "none"
+std::string_view ScopeOutcomeName(ScopeOutcome outcome);  // "passed" …
+
+// A test, request or job that a runner opened over the control socket, whether or not it sent anything.
+struct Scope {
+  int64_t scope_id = 0;
+  ScopeKind kind = ScopeKind::kTest;
+  std::string name = {};    // "tests/test_orders.py::test_list"
+  std::string file = {};    // as the runner gave it, mostly relative to the project; "" if unknown
+  int32_t line = 0;         // 0: unknown
+  std::string worker = {};  // "gw0" of a parallel runner; "" if there is one only
+  int64_t begin_ns = 0;
+  int64_t end_ns = 0;  // 0: still open, or its end was not seen
+  ScopeOutcome outcome = ScopeOutcome::kUnknown;
+};
+
 // One column of a result, as far as it is known.
 struct ResultColumn {
   std::string relation;  // schema-less name, partitions as named; "" for an expression or an unknown OID
@@ -74,7 +94,8 @@ struct Execution {
 
 struct SessionInfo {
   uint64_t session_id = 0;
-  int64_t client_process = 0;  // pid, 0: unknown
+  int64_t client_process = 0;                // pid, 0: unknown
+  std::vector<int64_t> client_parents = {};  // of it, nearest first, as far as they matter to scopes
   std::string database, user, application_name;
   int64_t time_ns = 0;
 };
@@ -84,8 +105,13 @@ struct Unit {
   int64_t unit_id = 0;
   int64_t joined_to = 0;  // another unit that this one turned out to belong to; 0: none
   UnitKind kind = UnitKind::kGap;
-  bool shared_connection = false;  // a pooler's: claims at most `likely`
-  bool schema_change = false;      // DDL in it: migrations raise nothing
+  bool shared_connection = false;        // a pooler's: claims at most `likely`
+  bool schema_change = false;            // DDL in it: migrations raise nothing
+  bool transaction_conflict = false;     // a statement failed with 40001 or 40P01: how much was sent is chance
+  int64_t scope_id = 0;                  // 0: no scope was open for its connection
+  ScopePhase phase = ScopePhase::kNone;  // kBetween: of a runner's process that had no scope open then
+  std::string scope, scope_file;         // name and file of that scope, "" if none
+  int32_t scope_line = 0;
   uint64_t session_id = 0;
   std::string label;     // route, controller#action, job or test; "" if none
   std::string trace_id;  // of the traceparent
@@ -182,6 +208,7 @@ struct UnitStatement {
 class LineageSink {
  public:
   virtual ~LineageSink() = default;
+  virtual void OnScope(const Scope& scope) = 0;  // when it opens and when it is over
   virtual void OnUnit(const Unit& unit) = 0;
   virtual void OnUnitStatement(const UnitStatement& row) = 0;
   virtual void OnEdge(const Edge& edge) = 0;
@@ -196,6 +223,9 @@ class Lineage {
   void OnSessionOpened(const SessionInfo& session);
   void OnSessionClosed(uint64_t session_id, int64_t time_ns);
   void OnApplicationName(uint64_t session_id, std::string_view name);
+  void OnScopeMark(const session::ScopeMark& mark);
+  // Executions sent while several scopes were open that could have sent them: in none of them.
+  uint64_t ambiguous_executions() const;
   void OnRows(const session::RowBatch& batch, const StatementProfile& statement, std::span<const ResultColumn> columns);
   // Returns the unit that the execution was put in.
   int64_t OnExecution(const Execution& execution);

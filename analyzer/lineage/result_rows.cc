@@ -89,11 +89,9 @@ void ResultRows::PromoteStreams(std::unordered_map<uint64_t, SessionState>& sess
 
 void ResultRows::Promote(SessionState& session, PendingRows& pending) {
   const int64_t first_ns = pending.batches.front().time_ns;
-  UnitState* unit = units_.Find(session.unit);
-  const bool fits = unit != nullptr && (session.in_transaction || first_ns - unit->last_activity_ns < kOutlive);
-  if (!fits) unit = &units_.New(session, UnitKind::kGap, first_ns);
-  pending.promoted_unit = unit->row.unit_id;
-  pending.promoted = NewParent(session, *unit, pending.statement_id);
+  UnitState& unit = scopes_.StreamUnit(session, first_ns);
+  pending.promoted_unit = unit.row.unit_id;
+  pending.promoted = NewParent(session, unit, pending.statement_id);
   for (const auto& batch : pending.batches) {
     parents_[pending.promoted].rows += batch.row_count;
     InsertBatch(pending.promoted, *pending.layout, View(pending, batch), {}, session);

@@ -12,6 +12,7 @@
 
 #include "analyzer/lineage/claims.h"
 #include "analyzer/lineage/layouts.h"
+#include "analyzer/lineage/scope_units.h"
 #include "analyzer/lineage/session_state.h"
 #include "analyzer/lineage/sources.h"
 #include "analyzer/lineage/units.h"
@@ -27,8 +28,8 @@ struct RowsView {
 
 class ResultRows {
  public:
-  ResultRows(Columns& columns, Sources& sources, Units& units, ClaimFinder& claims)
-      : columns_(columns), sources_(sources), units_(units), claims_(claims) {}
+  ResultRows(Columns& columns, Sources& sources, Units& units, ScopeUnits& scopes, ClaimFinder& claims)
+      : columns_(columns), sources_(sources), units_(units), scopes_(scopes), claims_(claims) {}
 
   void Add(SessionState& session, uint64_t execution_id, int64_t statement_id, const Layout& layout,
            const RowsView& rows);
@@ -70,6 +71,7 @@ class ResultRows {
   Columns& columns_;
   Sources& sources_;
   Units& units_;
+  ScopeUnits& scopes_;
   ClaimFinder& claims_;
   Parents parents_;
   std::vector<uint32_t> free_parents_;

@@ -48,7 +48,8 @@ void UnitAssignment::EndTransaction(SessionState& session, bool committed) {
     sub_unit->open_in_sessions = 0;
     // Savepoints of the application's own: one unit after all. Rolled back, it was a test's wrapper, and the tests
     // stay apart.
-    if (committed && main != nullptr && sub_unit != main) {
+    const bool apart = main == nullptr || main->row.scope_id != 0 || main->row.phase != sub_unit->row.phase;
+    if (committed && !apart && sub_unit != main) {
       units_.Join(*main, *sub_unit);
       continue;
     }

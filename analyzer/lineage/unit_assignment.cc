@@ -33,7 +33,18 @@ UnitState& UnitAssignment::Assign(SessionState& session, const Execution& execut
   const bool in_transaction = InTransaction(session, execution);
   WorkTags tags;
   if (execution.simple_protocol || execution.first_execution_of_parse) tags = ReadWorkTags(execution.tags);
+  const Scopes::Place place = scopes_.At(session.info, execution.sent_ns);
+  ambiguous_executions_ += place.ambiguous ? 1 : 0;
+  if (place.scope_id != 0) return scopes_.UnitOf(session, place, tags, execution.sent_ns);
+  UnitState& unit = Unscoped(session, execution, tags, in_transaction, place.phase);
+  unit.row.phase = place.phase;
+  return unit;
+}
+
+UnitState& UnitAssignment::Unscoped(SessionState& session, const Execution& execution, const WorkTags& tags,
+                                    bool in_transaction, ScopePhase phase) {
   UnitState* current = units_.Find(session.unit);
+  if (current != nullptr && (current->row.scope_id != 0 || current->row.phase != phase)) current = nullptr;
   const int64_t gap =
       execution.ready_before_ns > 0 ? std::max<int64_t>(execution.sent_ns - execution.ready_before_ns, 0) : 0;
 

@@ -65,6 +65,7 @@ class Recorder::State {
         last_database_id_(content.last_database_id),
         last_session_id_(content.last_session_id),
         unit_base_(content.last_unit_id),
+        scope_base_(content.last_scope_id),
         last_statement_id_(content.last_statement_id),
         last_execution_no_(content.last_execution_no) {
     for (auto& rollup : content.statements) {
@@ -251,8 +252,13 @@ class Recorder::State {
 
   // ---- lineage
 
+  void OnScope(lineage::Scope scope) {
+    scope.scope_id = FileScope(scope.scope_id);
+    Keep(scopes_, scope.scope_id, std::move(scope));
+  }
   void OnUnit(lineage::Unit unit) {
     unit.unit_id = FileUnit(unit.unit_id);
+    unit.scope_id = FileScope(unit.scope_id);
     unit.joined_to = FileUnit(unit.joined_to);
     unit.session_id = static_cast<uint64_t>(FileSession(unit.session_id));
     Keep(units_, unit.unit_id, std::move(unit));
@@ -355,6 +361,7 @@ class Recorder::State {
     return ids.session_id;
   }
   int64_t FileUnit(int64_t unit_id) const { return unit_id == 0 ? 0 : unit_base_ + unit_id; }
+  int64_t FileScope(int64_t scope_id) const { return scope_id == 0 ? 0 : scope_base_ + scope_id; }
 
   template <class Rows, class Row>
   void Keep(Rows& rows, const typename Rows::key_type& key, Row&& row) {
@@ -373,8 +380,8 @@ class Recorder::State {
   bool Waiting() const {
     return paused_from_ns_ != 0 || lost_ != 0 || changed_ || !dirty_statements_.empty() || !tag_calls_.empty() ||
            !new_sessions_.empty() || !ended_sessions_.empty() || !application_names_.empty() ||
-           !new_relations_.empty() || !executions_.empty() || !units_.empty() || !unit_statements_.empty() ||
-           !edges_.empty() || !repeats_.empty() || !gaps_.empty() || !catalogs_.empty();
+           !new_relations_.empty() || !executions_.empty() || !scopes_.empty() || !units_.empty() ||
+           !unit_statements_.empty() || !edges_.empty() || !repeats_.empty() || !gaps_.empty() || !catalogs_.empty();
   }
 
   // Everything that waits, in one transaction; on failure all of it waits on. `end`: the recording is over, and whether
@@ -448,6 +455,9 @@ class Recorder::State {
   }
 
   Result<> WriteLineage() {
+    for (const auto& [key, scope] : scopes_) {
+      if (auto written = writer_->WriteScope(scope); !written) return written;
+    }
     for (const auto& [key, unit] : units_) {
       if (auto written = writer_->WriteUnit(unit); !written) return written;
     }
@@ -498,6 +508,7 @@ class Recorder::State {
     application_names_.clear();
     new_relations_.clear();
     executions_.clear();
+    scopes_.clear();
     units_.clear();
     unit_statements_.clear();
     edges_.clear();
@@ -539,7 +550,8 @@ class Recorder::State {
   std::map<std::string, Counter> counters_;
   std::vector<GapInsert> gaps_;
 
-  int64_t unit_base_;
+  int64_t unit_base_, scope_base_;
+  std::map<int64_t, lineage::Scope> scopes_;
   std::map<int64_t, lineage::Unit> units_;
   std::map<std::pair<int64_t, int64_t>, lineage::UnitStatement> unit_statements_;
   std::map<EdgeKey, lineage::Edge> edges_;
@@ -609,6 +621,7 @@ void Recorder::SetCounter(std::string_view name, uint64_t value) { state_->SetCo
 void Recorder::AddGap(int64_t from_ns, int64_t to_ns, std::string_view reason, uint64_t lost) {
   state_->AddGap(from_ns, to_ns, reason, lost);
 }
+void Recorder::OnScope(const lineage::Scope& scope) { state_->OnScope(scope); }
 void Recorder::OnUnit(const lineage::Unit& unit) { state_->OnUnit(unit); }
 void Recorder::OnUnitStatement(const lineage::UnitStatement& row) { state_->OnUnitStatement(row); }
 void Recorder::OnEdge(const lineage::Edge& edge) { state_->OnEdge(edge); }

@@ -72,6 +72,7 @@ class Recorder : public lineage::LineageSink {
   void AddGap(int64_t from_ns, int64_t to_ns, std::string_view reason, uint64_t lost);
 
   // lineage::LineageSink; unit ids are the lineage's own and become unique in the file here
+  void OnScope(const lineage::Scope& scope) override;
   void OnUnit(const lineage::Unit& unit) override;
   void OnUnitStatement(const lineage::UnitStatement& row) override;
   void OnEdge(const lineage::Edge& edge) override;

@@ -119,14 +119,30 @@ CREATE TABLE relation (            -- OID to name, learned from statements on a 
   PRIMARY KEY (database_id, table_oid)
 ) WITHOUT ROWID;
 
+CREATE TABLE scope (               -- a test, request or job that a runner opened over the control socket, whatever it sent
+  scope_id INTEGER PRIMARY KEY,         -- unique in the file, in the order of opening
+  recording_id INTEGER NOT NULL,        -- whose
+  kind TEXT NOT NULL,                   -- test, route, job
+  name TEXT NOT NULL,                   -- tests/test_orders.py::test_list
+  file TEXT NOT NULL,                   -- where it is written, as its runner says; "" if unknown
+  line INTEGER NOT NULL,                -- in that file, 0: unknown
+  worker TEXT NOT NULL,                 -- of a runner with several processes, "" if it has one
+  begin_ns INTEGER NOT NULL,            -- opened
+  end_ns INTEGER,                       -- closed; NULL: its end was not seen
+  outcome TEXT NOT NULL                 -- passed, failed, skipped, unknown
+);
+
 CREATE TABLE unit_of_work (        -- statements that belong together: a request, a test, a transaction, a job
   unit_id INTEGER PRIMARY KEY,          -- unique in the file
   recording_id INTEGER NOT NULL,        -- whose
   session_id INTEGER NOT NULL,          -- that began it
   joined_to INTEGER,                    -- another unit that this one belongs to; NULL: none
+  scope_id INTEGER,                     -- scope it belongs to; NULL: none was open for its connection
+  phase TEXT NOT NULL,                  -- of the scope: setup, call, teardown; between: its runner had none open; none: no runner
   kind TEXT NOT NULL,                   -- scope, traceparent, transaction, tag, pool, gap
   shared_connection INTEGER NOT NULL,   -- 1: a pooler's connection
   schema_change INTEGER NOT NULL,       -- 1: DDL in it
+  transaction_conflict INTEGER NOT NULL,  -- 1: a statement failed with 40001 or 40P01: how much was sent is chance
   label TEXT NOT NULL,                  -- route, controller#action, job or test; "" if none
   trace_id TEXT NOT NULL,               -- of the traceparent; "" if none
   begin_ns INTEGER NOT NULL,            -- the first statement was sent
@@ -282,6 +298,11 @@ CREATE VIEW unit_tree AS          -- every unit with the unit that it belongs to
     UNION ALL
     SELECT u.unit_id, t.root_id FROM tree t JOIN unit_of_work u ON u.joined_to = t.unit_id)
   SELECT unit_id, root_id FROM tree;
+
+CREATE VIEW scope_queries AS      -- what each scope sent in its call
+  SELECT s.name, s.outcome, u.phase, sum(u.statements) AS statements, sum(u.rows) AS rows, round(sum(u.database_ns) / 1e6, 3) AS database_ms
+  FROM scope s LEFT JOIN unit_of_work u ON u.scope_id = s.scope_id AND u.phase = 'call'
+  GROUP BY s.scope_id ORDER BY statements DESC;
 
 CREATE VIEW slow_executions AS    -- of the timeline, in Unix time
   SELECT e.execution_no, datetime((r.wall_offset_ns + r.begin_ns + e.sent_ns) / 1e9, 'unixepoch') AS sent_at,

@@ -20,6 +20,27 @@ lineage::UnitKind UnitKindFromName(std::string_view name) {
   return kGap;
 }
 
+lineage::ScopeKind ScopeKindFromName(std::string_view name) {
+  using enum lineage::ScopeKind;
+  return name == lineage::ScopeKindName(kRoute) ? kRoute : name == lineage::ScopeKindName(kJob) ? kJob : kTest;
+}
+
+lineage::ScopePhase ScopePhaseFromName(std::string_view name) {
+  using enum lineage::ScopePhase;
+  for (const auto phase : {kSetup, kCall, kTeardown, kBetween}) {
+    if (lineage::ScopePhaseName(phase) == name) return phase;
+  }
+  return kNone;
+}
+
+lineage::ScopeOutcome ScopeOutcomeFromName(std::string_view name) {
+  using enum lineage::ScopeOutcome;
+  for (const auto outcome : {kPassed, kFailed, kSkipped}) {
+    if (lineage::ScopeOutcomeName(outcome) == name) return outcome;
+  }
+  return kUnknown;
+}
+
 uint64_t Count(const Query& query, int column) { return static_cast<uint64_t>(query.Int(column)); }
 
 uint64_t FileBytes(const std::string& path) {
@@ -112,10 +133,13 @@ Result<Totals> Trace::ReadTotals() const {
     });
   }
   if (read) {
-    const std::pair<std::string_view, uint64_t*> counters[] = {
-        {"relayed_bytes", &totals.relayed_bytes},   {"decoded_bytes", &totals.decoded_bytes},
-        {"skipped_bytes", &totals.skipped_bytes},   {"opaque_bytes", &totals.opaque_bytes},
-        {"dropped_events", &totals.dropped_events}, {"dropped_value_batches", &totals.dropped_value_batches}};
+    const std::pair<std::string_view, uint64_t*> counters[] = {{"relayed_bytes", &totals.relayed_bytes},
+                                                               {"decoded_bytes", &totals.decoded_bytes},
+                                                               {"skipped_bytes", &totals.skipped_bytes},
+                                                               {"opaque_bytes", &totals.opaque_bytes},
+                                                               {"dropped_events", &totals.dropped_events},
+                                                               {"dropped_value_batches", &totals.dropped_value_batches},
+                                                               {"ambiguous_executions", &totals.ambiguous_executions}};
     read = state_->ForEach("SELECT name, sum(value) FROM counter GROUP BY name", [&](const Query& row) {
       for (const auto& [name, total] : counters) {
         if (row.Text(0) == name) *total = Count(row, 1);
@@ -124,6 +148,9 @@ Result<Totals> Trace::ReadTotals() const {
   }
   if (read) {
     read = state_->ForEach("SELECT count(*) FROM gap", [&](const Query& row) { totals.gaps = Count(row, 0); });
+  }
+  if (read) {
+    read = state_->ForEach("SELECT count(*) FROM scope", [&](const Query& row) { totals.scopes = Count(row, 0); });
   }
   uint64_t whole = 0;
   if (read) {
@@ -239,11 +266,30 @@ Result<std::vector<CatalogRow>> Trace::Catalogs() const {
   return rows;
 }
 
+Result<std::vector<ScopeRow>> Trace::Scopes() const {
+  return state_->Rows<ScopeRow>(
+      "SELECT scope_id, kind, name, file, line, worker, begin_ns, ifnull(end_ns, 0), outcome FROM scope "
+      "ORDER BY scope_id",
+      [](const Query& row) {
+        ScopeRow scope;
+        scope.scope_id = row.Int(0);
+        scope.kind = ScopeKindFromName(row.Text(1));
+        scope.name = row.Text(2);
+        scope.file = row.Text(3);
+        scope.line = static_cast<int32_t>(row.Int(4));
+        scope.worker = row.Text(5);
+        scope.begin_ns = row.Int(6);
+        scope.end_ns = row.Int(7);
+        scope.outcome = ScopeOutcomeFromName(row.Text(8));
+        return scope;
+      });
+}
+
 Result<std::vector<lineage::Unit>> Trace::Units() const {
   return state_->Rows<lineage::Unit>(
-      "SELECT unit_id, joined_to, kind, shared_connection, schema_change, session_id, label, trace_id, begin_ns, "
-      "end_ns, statements, "
-      "round_trips, rows, bytes, database_ns, think_ns FROM unit_of_work ORDER BY unit_id",
+      "SELECT unit_id, joined_to, u.kind, shared_connection, schema_change, session_id, label, trace_id, u.begin_ns, "
+      "u.end_ns, statements, round_trips, rows, bytes, database_ns, think_ns, transaction_conflict, phase, u.scope_id, "
+      "s.name, s.file, s.line FROM unit_of_work u LEFT JOIN scope s USING (scope_id) ORDER BY unit_id",
       [](const Query& row) {
         lineage::Unit unit;
         unit.unit_id = row.Int(0);
@@ -262,6 +308,12 @@ Result<std::vector<lineage::Unit>> Trace::Units() const {
         unit.bytes = Count(row, 13);
         unit.database_ns = row.Int(14);
         unit.think_ns = row.Int(15);
+        unit.transaction_conflict = row.Int(16) != 0;
+        unit.phase = ScopePhaseFromName(row.Text(17));
+        unit.scope_id = row.Int(18);
+        unit.scope = row.Text(19);
+        unit.scope_file = row.Text(20);
+        unit.scope_line = static_cast<int32_t>(row.Int(21));
         return unit;
       });
 }

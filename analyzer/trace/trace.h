@@ -38,6 +38,7 @@ struct TagRow {
   std::string key, value;
   uint64_t calls = 0;
 };
+using ScopeRow = lineage::Scope;  // ids are the file's
 struct SessionSummary {
   int64_t session_id = 0;
   std::string database, user, application_name, opaque_reason;
@@ -66,6 +67,7 @@ struct Totals {
   int64_t database_ns = 0;
   uint64_t relayed_bytes = 0, decoded_bytes = 0, skipped_bytes = 0, opaque_bytes = 0;
   uint64_t dropped_events = 0, dropped_value_batches = 0, opaque_sessions = 0, unparsed_statements = 0, gaps = 0;
+  uint64_t scopes = 0, ambiguous_executions = 0;  // ambiguous: sent while several open scopes could have sent them
   uint64_t recordings = 0;
   bool complete = false;  // every recording ended in order, nothing dropped, no gap
   uint64_t file_bytes = 0;
@@ -86,6 +88,7 @@ class Trace {
   Result<std::vector<TagRow>> Tags() const;
   Result<std::vector<SessionSummary>> Sessions() const;
   Result<std::vector<CatalogRow>> Catalogs() const;  // by database
+  Result<std::vector<ScopeRow>> Scopes() const;      // by id
   Result<std::vector<lineage::Unit>> Units() const;  // by id
   Result<std::vector<lineage::UnitStatement>> UnitStatements() const;
   Result<std::vector<lineage::Edge>> Edges() const;  // by key

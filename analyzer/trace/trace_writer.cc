@@ -39,6 +39,14 @@ void BindText(Query& query, int index, std::string_view text) {  // "" as NULL
   }
 }
 
+void BindId(Query& query, int index, int64_t id) {  // 0 as NULL
+  if (id == 0) {
+    query.BindNull(index);
+  } else {
+    query.Bind(index, id);
+  }
+}
+
 // Binds its arguments from parameter 1 and runs.
 template <class... Values>
 Result<> Write(Query& query, const Values&... values) {
@@ -127,11 +135,14 @@ Result<> TraceWriter::PrepareAll() {
        "UPDATE session SET end_ns = ?2, end_reason = ?3, opaque_reason = ?4, relayed_bytes = ?5, decoded_bytes = ?6, "
        "skipped_bytes = ?7, opaque_bytes = ?8 WHERE session_id = ?1"},
       {&replace_relation_, "REPLACE INTO relation (database_id, table_oid, schema, name) VALUES (?, ?, ?, ?)"},
+      {&replace_scope_,
+       "REPLACE INTO scope (scope_id, recording_id, kind, name, file, line, worker, begin_ns, end_ns, outcome) "
+       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       {&replace_unit_,
-       "REPLACE INTO unit_of_work (unit_id, recording_id, session_id, joined_to, kind, shared_connection, "
-       "schema_change, label, "
-       "trace_id, begin_ns, end_ns, statements, round_trips, rows, bytes, database_ns, think_ns) "
-       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+       "REPLACE INTO unit_of_work (unit_id, recording_id, session_id, joined_to, scope_id, phase, kind, "
+       "shared_connection, schema_change, transaction_conflict, label, trace_id, begin_ns, end_ns, statements, "
+       "round_trips, rows, bytes, database_ns, think_ns) "
+       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       {&replace_unit_statement_, ReplaceSql<UnitStatementTable, lineage::UnitStatement>()},
       {&delete_unit_statement_, DeleteSql<UnitStatementTable, lineage::UnitStatement>()},
       {&replace_edge_, ReplaceSql<EdgeTable, lineage::Edge>()},
@@ -169,6 +180,7 @@ Result<TraceContent> TraceWriter::ReadContent() {
       {&content.last_statement_id, "SELECT max(statement_id) FROM statement"},
       {&content.last_session_id, "SELECT max(session_id) FROM session"},
       {&content.last_unit_id, "SELECT max(unit_id) FROM unit_of_work"},
+      {&content.last_scope_id, "SELECT max(scope_id) FROM scope"},
       {&content.last_database_id, "SELECT max(database_id) FROM database"},
       {&content.last_execution_no,
        "SELECT max(ifnull((SELECT max(execution_no) FROM execution), 0), ifnull((SELECT max(last_execution_no) FROM "
@@ -314,11 +326,7 @@ Result<> TraceWriter::WriteCatalog(int64_t database_id, const CatalogInsert& cat
 Result<> TraceWriter::WriteSession(const SessionInsert& session) {
   replace_session_.Bind(1, session.session_id);
   replace_session_.Bind(2, recording_id_);
-  if (session.database_id == 0) {
-    replace_session_.BindNull(3);
-  } else {
-    replace_session_.Bind(3, session.database_id);
-  }
+  BindId(replace_session_, 3, session.database_id);
   replace_session_.Bind(4, std::string_view(session.user));
   replace_session_.Bind(5, std::string_view(session.application_name));
   replace_session_.Bind(6, std::string_view(session.client_address));
@@ -350,28 +358,41 @@ Result<> TraceWriter::WriteRelation(int64_t database_id, uint32_t table_oid, std
   return Write(replace_relation_, database_id, table_oid, schema, name);
 }
 
+Result<> TraceWriter::WriteScope(const lineage::Scope& scope) {
+  replace_scope_.Bind(1, scope.scope_id);
+  replace_scope_.Bind(2, recording_id_);
+  replace_scope_.Bind(3, lineage::ScopeKindName(scope.kind));
+  replace_scope_.Bind(4, std::string_view(scope.name));
+  replace_scope_.Bind(5, std::string_view(scope.file));
+  replace_scope_.Bind(6, scope.line);
+  replace_scope_.Bind(7, std::string_view(scope.worker));
+  replace_scope_.Bind(8, scope.begin_ns);
+  BindId(replace_scope_, 9, scope.end_ns);
+  replace_scope_.Bind(10, lineage::ScopeOutcomeName(scope.outcome));
+  return replace_scope_.Finish();
+}
+
 Result<> TraceWriter::WriteUnit(const lineage::Unit& unit) {
   replace_unit_.Bind(1, unit.unit_id);
   replace_unit_.Bind(2, recording_id_);
   replace_unit_.Bind(3, unit.session_id);
-  if (unit.joined_to == 0) {
-    replace_unit_.BindNull(4);
-  } else {
-    replace_unit_.Bind(4, unit.joined_to);
-  }
-  replace_unit_.Bind(5, lineage::UnitKindName(unit.kind));
-  replace_unit_.Bind(6, unit.shared_connection);
-  replace_unit_.Bind(7, unit.schema_change);
-  replace_unit_.Bind(8, std::string_view(unit.label));
-  replace_unit_.Bind(9, StoredTraceId(unit.trace_id));
-  replace_unit_.Bind(10, unit.begin_ns);
-  replace_unit_.Bind(11, unit.end_ns);
-  replace_unit_.Bind(12, unit.statements);
-  replace_unit_.Bind(13, unit.round_trips);
-  replace_unit_.Bind(14, unit.rows);
-  replace_unit_.Bind(15, unit.bytes);
-  replace_unit_.Bind(16, unit.database_ns);
-  replace_unit_.Bind(17, unit.think_ns);
+  BindId(replace_unit_, 4, unit.joined_to);
+  BindId(replace_unit_, 5, unit.scope_id);
+  replace_unit_.Bind(6, lineage::ScopePhaseName(unit.phase));
+  replace_unit_.Bind(7, lineage::UnitKindName(unit.kind));
+  replace_unit_.Bind(8, unit.shared_connection);
+  replace_unit_.Bind(9, unit.schema_change);
+  replace_unit_.Bind(10, unit.transaction_conflict);
+  replace_unit_.Bind(11, std::string_view(unit.label));
+  replace_unit_.Bind(12, StoredTraceId(unit.trace_id));
+  replace_unit_.Bind(13, unit.begin_ns);
+  replace_unit_.Bind(14, unit.end_ns);
+  replace_unit_.Bind(15, unit.statements);
+  replace_unit_.Bind(16, unit.round_trips);
+  replace_unit_.Bind(17, unit.rows);
+  replace_unit_.Bind(18, unit.bytes);
+  replace_unit_.Bind(19, unit.database_ns);
+  replace_unit_.Bind(20, unit.think_ns);
   return replace_unit_.Finish();
 }
 

@@ -89,6 +89,7 @@ struct TraceContent {
   std::vector<StatementRollup> statements;
   std::map<DatabaseName, int64_t> databases;
   int64_t last_statement_id = 0, last_session_id = 0, last_unit_id = 0, last_execution_no = 0, last_database_id = 0;
+  int64_t last_scope_id = 0;
   int64_t timeline_from_no = 0;
 };
 
@@ -114,7 +115,8 @@ class TraceWriter {
   Result<> WriteApplicationName(int64_t session_id, std::string_view name);
   Result<> WriteSessionEnd(const SessionEndRow& end);
   Result<> WriteRelation(int64_t database_id, uint32_t table_oid, std::string_view schema, std::string_view name);
-  Result<> WriteUnit(const lineage::Unit& unit);  // ids are the file's
+  Result<> WriteScope(const lineage::Scope& scope);  // ids are the file's
+  Result<> WriteUnit(const lineage::Unit& unit);
   Result<> WriteUnitStatement(const lineage::UnitStatement& row);
   Result<> WriteEdge(const lineage::Edge& edge);
   Result<> WriteRepeat(const lineage::Repeat& repeat);
@@ -150,10 +152,10 @@ class TraceWriter {
   int checkpoint_at_frames_ = kCheckpointFrames;
   int64_t recording_id_ = 0;
   Query begin_, commit_, insert_statement_, update_statement_, replace_column_, add_tag_, insert_database_,
-      replace_catalog_, replace_session_, update_application_name_, end_session_, replace_relation_, replace_unit_,
-      replace_unit_statement_, delete_unit_statement_, replace_edge_, delete_edge_, replace_repeat_, delete_repeat_,
-      insert_execution_, insert_executions_, cut_timeline_, note_cut_, replace_counter_, insert_gap_, last_execution_,
-      end_recording_;
+      replace_catalog_, replace_session_, update_application_name_, end_session_, replace_relation_, replace_scope_,
+      replace_unit_, replace_unit_statement_, delete_unit_statement_, replace_edge_, delete_edge_, replace_repeat_,
+      delete_repeat_, insert_execution_, insert_executions_, cut_timeline_, note_cut_, replace_counter_, insert_gap_,
+      last_execution_, end_recording_;
 };
 
 }  // namespace pgassay::trace

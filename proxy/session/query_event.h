@@ -24,6 +24,7 @@ inline constexpr size_t kMaxParameterBytes = 1024;    // a longer parameter is n
 inline constexpr size_t kMaxHashedParameters = 256;   // per execution; the rest is counted
 inline constexpr size_t kMaxLineageColumns = 8;       // of a result, chosen from RowDescription
 inline constexpr uint64_t kMaxLineageRows = 4096;     // of an execution
+inline constexpr size_t kMaxClientParents = 8;        // from a test's process up to the runner that started it
 
 enum class SessionEnd : uint8_t { kTerminated, kClientClosed, kServerClosed, kReset, kServerFatal, kShutdown };
 // Why a connection is no longer understood. Bytes still flow.
@@ -36,6 +37,7 @@ struct SessionOpened {  // at the first ReadyForQuery, or at the end of a connec
   int64_t time_ns;
   int64_t connected_ns;
   int32_t client_pid;   // 0: unknown
+  std::array<int32_t, kMaxClientParents> client_parents = {};  // of client_pid, nearest first; 0: none known. Only where runners may connect
   uint16_t route;       // which listener
   bool replication;
   std::string_view client_address;
@@ -161,8 +163,28 @@ struct QueryEvent {
   std::vector<ParameterHash> parameters;
 };
 
+// What a runner of tests, routes or jobs says on the control socket (docs/control-protocol.md). A mark holds from its time on, for
+// executions sent then, and says all there is to know: the last one of each runner is enough for a new recorder.
+enum class ScopeKind : uint8_t { kTest, kRoute, kJob };
+enum class ScopePhase : uint8_t { kNone, kSetup, kCall, kTeardown, kBetween };
+enum class ScopeOutcome : uint8_t { kUnknown, kPassed, kFailed, kSkipped };
+
+struct ScopeMark {
+  uint64_t runner_id;     // one connection of the control socket, unique within the recording
+  uint64_t scope_id;      // unique within the recording; 0: none was ever open
+  int64_t time_ns;
+  int64_t opened_ns;      // the scope
+  ScopeKind kind;
+  ScopePhase phase;       // kBetween: the scope is over; kNone: the runner is gone
+  ScopeOutcome outcome;   // once it is over
+  int32_t client_pid;     // of the process whose connections are meant, 0: unknown
+  int32_t line;           // of the scope in `file`, 0: unknown
+  std::string_view name, file, worker;
+  std::string_view application_name;  // of the connections that are meant; "": the process tells
+};
+
 using Record = std::variant<SessionOpened, SessionClosed, StatementText, ColumnsDescribed, StatementPrepared,
-                            StatementClosed, SettingChanged, RowBatch, QueryEvent>;
+                            StatementClosed, SettingChanged, RowBatch, QueryEvent, ScopeMark>;
 
 // One record as bytes for a ring, appended to `out` (cleared first). Hashes inside are 8-byte aligned relative to the start.
 void EncodeRecord(const Record& record, std::vector<std::byte>& out);

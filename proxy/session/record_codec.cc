@@ -103,6 +103,7 @@ void Fields(Stream& stream, R& r)
   stream.Field(r.time_ns);
   stream.Field(r.connected_ns);
   stream.Field(r.client_pid);
+  stream.Field(r.client_parents);
   stream.Field(r.route);
   stream.Field(r.replication);
   stream.Field(r.client_address);
@@ -258,6 +259,25 @@ void Fields(Stream& stream, R& r)
   stream.Field(r.command_tag);
   stream.Field(r.statement_name);
   List(stream, r.parameters);
+}
+
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, ScopeMark>
+{
+  stream.Field(r.runner_id);
+  stream.Field(r.scope_id);
+  stream.Field(r.time_ns);
+  stream.Field(r.opened_ns);
+  stream.Field(r.kind);
+  stream.Field(r.phase);
+  stream.Field(r.outcome);
+  stream.Field(r.client_pid);
+  stream.Field(r.line);
+  stream.Field(r.name);
+  stream.Field(r.file);
+  stream.Field(r.worker);
+  stream.Field(r.application_name);
 }
 
 template <size_t... kIndex>

@@ -97,6 +97,11 @@ struct FullLine {
   std::string operator()(const session::StatementClosed& r) const {
     return fmt::format("closed {} {}", r.session_id, r.name);
   }
+  std::string operator()(const session::ScopeMark& r) const {
+    return fmt::format("scope {} of {} phase={} outcome={} pid={} {} {}:{} worker={} application={}", r.scope_id,
+                       r.runner_id, static_cast<int>(r.phase), static_cast<int>(r.outcome), r.client_pid, r.name,
+                       r.file, r.line, r.worker, r.application_name);
+  }
   std::string operator()(const session::SettingChanged& r) const {
     return fmt::format("setting {} {}={}", r.session_id, r.name, r.value);
   }

@@ -2,8 +2,8 @@
 // Times in ms.
 //   statements       {id, sql, op, relations, equals, ranges, joins, sorts, outputs, target, flags}; columns as
 //   "relation.column" columns          {"<statement id>": [[relation, name, attnum, bytes, cells, nulls], …]} units
-//   {id, kind, label, joined_to, database_ms, flags} unit_statements, repeats, edges: the rows' own names; statement
-//   ids as "statement", "parent", "child"
+//   {id, kind, label, scope, phase, joined_to, database_ms, flags} unit_statements, repeats, edges: the rows' own
+//   names; statement ids as "statement", "parent", "child"
 #pragma once
 
 #include <algorithm>
@@ -132,6 +132,14 @@ class ViewCase {
         std::ranges::find(kKinds, json.value("kind", "transaction"), &std::pair<std::string, lineage::UnitKind>::first);
     unit.kind = kind->second;
     unit.label = json.value("label", "");
+    unit.scope = json.value("scope", "");
+    unit.scope_id = unit.scope.empty() ? 0 : unit.unit_id;
+    const std::string phase = json.value("phase", unit.scope.empty() ? "none" : "call");
+    for (const auto known : {lineage::ScopePhase::kSetup, lineage::ScopePhase::kCall, lineage::ScopePhase::kTeardown,
+                             lineage::ScopePhase::kBetween}) {
+      if (lineage::ScopePhaseName(known) == phase) unit.phase = known;
+    }
+    if (unit.scope_id != 0) unit.scope_file = "tests/test_shop.py", unit.scope_line = 12;
     unit.shared_connection = Has(json, "shared");
     unit.schema_change = Has(json, "schema_change");
     unit.database_ns = Ns(json, "database_ms");

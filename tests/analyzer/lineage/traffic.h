@@ -30,6 +30,7 @@ inline uint64_t HashOf(int64_t value) {
 // The rows as they stand at the end; later writes of a key replace earlier ones, as in the trace.
 class Collected : public LineageSink {
  public:
+  void OnScope(const Scope& scope) override { scopes[scope.scope_id] = scope; }
   void OnUnit(const Unit& unit) override { units[unit.unit_id] = unit; }
   void OnUnitStatement(const UnitStatement& row) override { unit_statements[{row.unit_id, row.statement_id}] = row; }
   void OnEdge(const Edge& edge) override {
@@ -49,6 +50,7 @@ class Collected : public LineageSink {
     return found;
   }
 
+  std::map<int64_t, Scope> scopes;
   std::map<int64_t, Unit> units;
   std::map<std::pair<int64_t, int64_t>, UnitStatement> unit_statements;
   std::map<std::tuple<int64_t, int64_t, int32_t, int64_t, int32_t>, Edge> edges;
@@ -94,8 +96,21 @@ class Traffic {
     Connection& connection = connections_.emplace_back();
     connection.session_id = connections_.size();
     connection.now_ns = at_ns;
-    sessions_.push_back({connection.session_id, process, "shop", "app", application, at_ns});
+    sessions_.push_back({.session_id = connection.session_id,
+                         .client_process = process,
+                         .database = "shop",
+                         .user = "app",
+                         .application_name = application,
+                         .time_ns = at_ns});
     return connection;
+  }
+  // The processes above the one of the connection that was made last, nearest first.
+  void SetParents(std::vector<int64_t> parents) { sessions_.back().client_parents = std::move(parents); }
+
+  // A runner's word: `scope_id` is in `phase` from `at_ns` on. Its name is "test <id>".
+  void Mark(uint64_t runner_id, int32_t process, uint64_t scope_id, ScopePhase phase, int64_t at_ns,
+            const std::string& application = "") {
+    marks_.push_back({runner_id, process, scope_id, phase, at_ns, application});
   }
 
   // SELECT `columns` ("users.id") FROM … WHERE each of `where` ("orders.user_id") = $n. More relations than those
@@ -178,14 +193,16 @@ class Traffic {
       int64_t time_ns;
       Event* event;
       int batch;
-    };  // batch -1: the completion
+    };  // batch -1: the completion; no event: the batch-th mark
     std::vector<Step> steps;
     for (Event& event : events_) {
-      if (!event.streamed && event.batches.empty() && !event.rows.empty()) event.batches.emplace_back(event.done_ns, event.rows);
+      if (!event.streamed && event.batches.empty() && !event.rows.empty())
+        event.batches.emplace_back(event.done_ns, event.rows);
       for (size_t i = 0; i < event.batches.size(); ++i)
         steps.push_back({event.batches[i].first, &event, static_cast<int>(i)});
       steps.push_back({event.done_ns, &event, -1});
     }
+    for (size_t i = 0; i < marks_.size(); ++i) steps.push_back({marks_[i].at_ns, nullptr, static_cast<int>(i)});
     std::ranges::stable_sort(steps, {}, &Step::time_ns);
     int64_t next_flush = steps.empty() ? 0 : steps.front().time_ns + flush_every_ns;
     for (const Step& step : steps) {
@@ -193,12 +210,15 @@ class Traffic {
         lineage.Flush(step.time_ns);
         next_flush = step.time_ns + flush_every_ns;
       }
-      if (step.batch < 0)
+      if (step.event == nullptr)
+        Tell(lineage, marks_[static_cast<size_t>(step.batch)]);
+      else if (step.batch < 0)
         Complete(lineage, *step.event);
       else
         Deliver(lineage, *step.event, static_cast<size_t>(step.batch));
     }
     lineage.Finish(steps.empty() ? 0 : steps.back().time_ns);
+    ambiguous_executions = lineage.ambiguous_executions();
   }
 
   const std::deque<Query>& queries() const { return queries_; }
@@ -214,8 +234,34 @@ class Traffic {
   bool Chance(double p) { return std::bernoulli_distribution(p)(random); }
 
   std::mt19937_64 random;
+  uint64_t ambiguous_executions = 0;  // as Play found them
 
  private:
+  struct ScopeSaid {
+    uint64_t runner_id;
+    int32_t process;
+    uint64_t scope_id;
+    ScopePhase phase;
+    int64_t at_ns;
+    std::string application;
+  };
+  static void Tell(Lineage& lineage, const ScopeSaid& said) {
+    const std::string name = "test " + std::to_string(said.scope_id);
+    lineage.OnScopeMark({.runner_id = said.runner_id,
+                         .scope_id = said.scope_id,
+                         .time_ns = said.at_ns,
+                         .opened_ns = said.at_ns,
+                         .kind = ScopeKind::kTest,
+                         .phase = said.phase,
+                         .outcome = said.phase == ScopePhase::kBetween ? ScopeOutcome::kPassed : ScopeOutcome::kUnknown,
+                         .client_pid = said.process,
+                         .line = 7,
+                         .name = name,
+                         .file = "tests/test_orders.py",
+                         .worker = "",
+                         .application_name = said.application});
+  }
+
   struct Event {
     const Query* query = nullptr;
     uint64_t session_id = 0, execution_id = 0;
@@ -373,6 +419,7 @@ class Traffic {
   std::deque<Query> queries_;
   std::map<std::pair<sql::Operation, std::string>, Query*> controls_;
   std::deque<Event> events_;
+  std::vector<ScopeSaid> marks_;
   int64_t executions_ = 0;
 };
 

@@ -310,8 +310,21 @@ TEST_F(RoundTrip, UnitsAndTheirTimelineWithJoinedOnes) {
     row.bytes = 6;
     row.database_ns = 7;
     row.think_ns = 8;
+    row.transaction_conflict = unit_id == 3;
+    row.scope_id = unit_id == 4 ? 2 : 0;
+    row.phase = unit_id == 4 ? lineage::ScopePhase::kTeardown : lineage::ScopePhase::kNone;
     recorder->OnUnit(row);
   };
+  recorder->OnScope({.scope_id = 1, .name = "sends nothing", .begin_ns = 1});
+  recorder->OnScope({.scope_id = 2,
+                     .kind = lineage::ScopeKind::kJob,
+                     .name = "jobs/mail.py::send",
+                     .file = "jobs/mail.py",
+                     .line = 12,
+                     .worker = "gw1",
+                     .begin_ns = 3,
+                     .end_ns = 4,
+                     .outcome = lineage::ScopeOutcome::kFailed});
   unit(1, 0), unit(2, 1), unit(3, 0), unit(4, 2);
   add(1, 5000), add(3, 5100), add(4, 5200), add(2, 5300);
   ASSERT_TRUE(recorder->Finish(1, true).has_value());
@@ -338,6 +351,24 @@ TEST_F(RoundTrip, UnitsAndTheirTimelineWithJoinedOnes) {
   EXPECT_EQ(first.bytes, 6U);
   EXPECT_EQ(first.database_ns, 7);
   EXPECT_EQ(first.think_ns, 8);
+  EXPECT_TRUE(units->at(2).transaction_conflict);
+  EXPECT_FALSE(first.transaction_conflict);
+  EXPECT_EQ(first.phase, lineage::ScopePhase::kNone);
+  EXPECT_EQ(first.scope, "");
+  EXPECT_EQ(units->at(3).phase, lineage::ScopePhase::kTeardown);
+  EXPECT_EQ(units->at(3).scope, "jobs/mail.py::send");
+  EXPECT_EQ(units->at(3).scope_file, "jobs/mail.py");
+  EXPECT_EQ(units->at(3).scope_line, 12);
+  const auto scopes = trace->Scopes();
+  ASSERT_EQ(scopes->size(), 2U);
+  EXPECT_EQ(scopes->at(0).end_ns, 0);
+  EXPECT_EQ(scopes->at(0).outcome, lineage::ScopeOutcome::kUnknown);
+  EXPECT_EQ(scopes->at(1).kind, lineage::ScopeKind::kJob);
+  EXPECT_EQ(scopes->at(1).worker, "gw1");
+  EXPECT_EQ(scopes->at(1).begin_ns, 3);
+  EXPECT_EQ(scopes->at(1).end_ns, 4);
+  EXPECT_EQ(scopes->at(1).outcome, lineage::ScopeOutcome::kFailed);
+  EXPECT_EQ(trace->ReadTotals()->scopes, 2U);
   EXPECT_EQ(trace->ReadTotals()->units, 2U);
   EXPECT_EQ(trace->ReadTotals()->round_trips, 16U);
 
