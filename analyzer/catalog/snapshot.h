@@ -23,11 +23,12 @@ struct Column {
   char type_category = 0;   // pg_type.typcategory: 'N', 'S', 'D', 'A', 'E', 'B', 'U', …
   std::string domain = {};  // "" if the type is none
   int32_t type_modifier = -1;
-  bool not_null = false, has_default = false, identity = false, generated = false;
-  std::string default_sql = {};  // "" if none
-  std::string collation = {};    // "" if the type has none
-  bool collation_is_c = false;   // byte order: a plain B-tree serves LIKE 'x%'
-  char storage = 'p';            // pg_attribute.attstorage; 'x', 'e' and 'm' may be stored out of line
+  bool not_null = false, has_default = false, identity = false, generated = false,
+       generated_virtual = false;  // 18: no index can be made on it
+  std::string default_sql = {};    // "" if none
+  std::string collation = {};      // "" if the type has none
+  bool collation_is_c = false;     // byte order: a plain B-tree serves LIKE 'x%'
+  char storage = 'p';              // pg_attribute.attstorage; 'x', 'e' and 'm' may be stored out of line
   std::vector<std::string> enum_labels = {};
   // pg_stats
   double null_fraction = -1;

@@ -27,6 +27,7 @@ void MembersOf(const Column*, Field field) {
   field("has_default", &Column::has_default);
   field("identity", &Column::identity);
   field("generated", &Column::generated);
+  field("generated_virtual", &Column::generated_virtual);
   field("default_sql", &Column::default_sql);
   field("collation", &Column::collation);
   field("collation_is_c", &Column::collation_is_c);
