@@ -1,0 +1,1 @@
+"""The application: each function in views.py answers one route with plain values."""
