@@ -65,18 +65,23 @@ def _text(text: str | bytes) -> bytes:
 class Wire:
     """One connection, logged in. Replies are lists of (type, body)."""
 
-    def __init__(self, port: int, user: str, database: str, *, password: str = "", timeout: float = 20, **parameters: str) -> None:
+    def __init__(
+        self, port: int, user: str, database: str, *, password: str = "", timeout: float = 20, version: int = 3 << 16, **parameters: str
+    ) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._read = b""
         self.key = b""  # of BackendKeyData: the process's id, then the secret
-        self.send(startup({"user": user, "database": database, **parameters}))
+        self.negotiated = b""  # NegotiateProtocolVersion, if there was one
+        self.send(startup({"user": user, "database": database, **parameters}, version))
         while True:
             kind, body = self.receive()
             if kind == b"R" and body[:4] == struct.pack(">i", 3):
                 self.send(message(b"p", _text(password)))
             elif kind == b"K":
                 self.key = body
+            elif kind == b"v":
+                self.negotiated = body
             elif kind == b"Z":
                 return
             elif kind == b"E":
