@@ -184,6 +184,7 @@ class Ingest::State {
   void On(const session::StatementPrepared& prepared) {
     sessions_[prepared.session_id].prepared[std::string(prepared.name)] = {.text_hash = prepared.text_hash,
                                                                            .inner = {}};
+    lineage_.OnPrepared(prepared.session_id, prepared.name);
   }
 
   void On(const session::StatementClosed& closed) {

@@ -68,6 +68,8 @@ class Lineage::State {
 
   void RenameApplication(uint64_t session_id, std::string_view name) { SessionOf(session_id).OnApplicationName(name); }
 
+  void Prepare(uint64_t session_id, std::string_view name) { SessionOf(session_id).OnPrepared(name); }
+
   void AddRows(const session::RowBatch& batch, const StatementProfile& statement,
                std::span<const ResultColumn> columns) {
     if (batch.hashed_columns.empty() || batch.row_count == 0) return;
@@ -160,6 +162,7 @@ void Lineage::OnApplicationName(uint64_t session_id, std::string_view name) {
 }
 void Lineage::OnScopeMark(const session::ScopeMark& mark) { state_->MarkScope(mark); }
 uint64_t Lineage::ambiguous_executions() const { return state_->ambiguous_executions(); }
+void Lineage::OnPrepared(uint64_t session_id, std::string_view name) { state_->Prepare(session_id, name); }
 void Lineage::OnRows(const session::RowBatch& batch, const StatementProfile& statement,
                      std::span<const ResultColumn> columns) {
   state_->AddRows(batch, statement, columns);

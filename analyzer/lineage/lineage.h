@@ -226,6 +226,8 @@ class Lineage {
   void OnScopeMark(const session::ScopeMark& mark);
   // Executions sent while several scopes were open that could have sent them: in none of them.
   uint64_t ambiguous_executions() const;
+  // A named statement was prepared: names that poolers make tell a connection that applications share.
+  void OnPrepared(uint64_t session_id, std::string_view name);
   void OnRows(const session::RowBatch& batch, const StatementProfile& statement, std::span<const ResultColumn> columns);
   // Returns the unit that the execution was put in.
   int64_t OnExecution(const Execution& execution);

@@ -138,4 +138,13 @@ void SessionState::OnApplicationName(std::string_view name) {
   info.application_name = name;
 }
 
+void SessionState::OnPrepared(std::string_view name) {
+  // PgBouncer and PgCat give the statements that pass through them names of their own, which end in a counter.
+  for (const std::string_view prefix : {"PGBOUNCER_", "PGCAT_"}) {
+    if (!name.starts_with(prefix)) continue;
+    const std::string_view counter = name.substr(prefix.size());
+    shared = shared || (!counter.empty() && std::ranges::all_of(counter, [](char c) { return c >= '0' && c <= '9'; }));
+  }
+}
+
 }  // namespace pgassay::lineage

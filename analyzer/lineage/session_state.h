@@ -60,6 +60,7 @@ struct SessionState {
   int64_t GapThreshold(bool has_finer_split) const;
   void AddGap(int64_t gap_ns);
   void OnApplicationName(std::string_view name);
+  void OnPrepared(std::string_view name);
 
   SessionInfo info;
   std::string group_name;

@@ -347,7 +347,67 @@ inline Scenario FourLoads(Traffic& t, Style style) {
   return scenario;
 }
 
+// Columns whose names tell nothing, in requests of their own over lists of many sizes: children grow with the parent's
+// rows, and each time hold that request's values alone.
+inline Scenario UnrelatedNamesAgainAndAgain(Traffic& t, Style style) {
+  World w(t, style);
+  auto& list = t.Select({"people.code", "people.age"});
+  auto& child = t.Select({"badges.id", "badges.owner", "badges.level"}, {"badges.owner"});
+  for (int64_t i = 0, n = t.Between(6, 10); i < n; ++i) {
+    t.Begin(*w.app, t.Between(300, 900) * kMs);
+    const auto codes = t.Sample(10'000, 900'000, static_cast<size_t>(t.Between(4, 30)));
+    t.Run(*w.app, list, {}, World::OneColumn(codes));
+    for (const int64_t code : codes) t.Run(*w.app, child, {code}, w.Children(code, 2), w.Body());
+    t.Commit(*w.app);
+  }
+  return {{"badges.owner <- people.code"}};
+}
+
+// Behind a pooler: the connection carries one application after the other, but a transaction is one application's.
+inline Scenario BehindAPooler(Traffic& t, Style style) {
+  World w(t, style);
+  t.Prepare(*w.app, "PGBOUNCER_1");
+  const auto ids = w.Ids(static_cast<size_t>(t.Between(5, 40)));
+  auto& child = t.Select({"orders.id", "orders.user_id", "orders.total"}, {"orders.user_id"});
+  t.Begin(*w.app);
+  t.Run(*w.app, t.Select({"users.id", "users.age"}), {}, World::OneColumn(ids));
+  for (const int64_t id : ids) t.Run(*w.app, child, {id}, w.Children(id, 2), w.Body());
+  t.Commit(*w.app);
+  return {{"orders.user_id <- users.id"}};
+}
+
 // ---- negative ----
+
+// Always the same five look-ups of configured codes, after lists of every size that happen to hold them.
+inline Scenario FixedLookups(Traffic& t, Style style) {
+  World w(t, style);
+  auto& list = t.Select({"people.code", "people.age"});
+  auto& child = t.Select({"badges.id", "badges.owner", "badges.level"}, {"badges.owner"});
+  for (int64_t i = 0, n = t.Between(6, 10); i < n; ++i) {
+    t.Begin(*w.app, t.Between(300, 900) * kMs);
+    std::vector<int64_t> codes;
+    for (int64_t code = 1, last = t.Between(10, 300); code <= last; ++code) codes.push_back(code);
+    std::ranges::shuffle(codes, t.random);
+    t.Run(*w.app, list, {}, World::OneColumn(codes));
+    for (const int64_t code : {2, 3, 5, 7, 8}) t.Run(*w.app, child, {code}, w.Children(code, 2), w.Body());
+    t.Commit(*w.app);
+  }
+  return {};
+}
+
+// Behind a pooler, autocommit: one application lists, and requests of another one each look up one of its rows.
+inline Scenario StrangersBehindAPooler(Traffic& t, Style style) {
+  World w(t, style);
+  t.Prepare(*w.app, "PGBOUNCER_1");
+  auto ids = w.Ids(static_cast<size_t>(t.Between(8, 40)));
+  t.Run(*w.app, t.Select({"users.id", "users.age"}), {}, World::OneColumn(ids));
+  auto& child = t.Select({"orders.id", "orders.user_id", "orders.total"}, {"orders.user_id"});
+  if (t.Chance(0.5)) std::ranges::shuffle(ids, t.random);
+  for (const int64_t id : ids) {
+    t.Run(*w.app, child, {id}, w.Children(id, 2), {.think_ns = t.Between(1, 30) * kMs});
+  }
+  return {};
+}
 
 inline Scenario LoadTest(Traffic& t, Style style) {
   World w(t, style);
@@ -539,6 +599,10 @@ inline std::vector<NamedFamily> Families() {
       {"streamed parent", true, Streamed},
       {"chain", true, Chain},
       {"tree walk", true, TreeWalk},
+      {"names that tell nothing, again and again", true, UnrelatedNamesAgainAndAgain},
+      {"transaction behind a pooler", true, BehindAPooler},
+      {"fixed look-ups after lists of every size", false, FixedLookups},
+      {"strangers behind a pooler", false, StrangersBehindAPooler},
       {"load test after a list", false, LoadTest},
       {"keyset paging", false, KeysetPaging},
       {"worker loop", false, WorkerLoop},

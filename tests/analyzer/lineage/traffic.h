@@ -113,6 +113,9 @@ class Traffic {
     marks_.push_back({runner_id, process, scope_id, phase, at_ns, application});
   }
 
+  // A named statement, prepared before anything runs.
+  void Prepare(const Connection& on, const std::string& name) { prepared_.emplace_back(on.session_id, name); }
+
   // SELECT `columns` ("users.id") FROM … WHERE each of `where` ("orders.user_id") = $n. More relations than those
   // follow in `from`.
   Query& Select(const std::vector<std::string>& columns, const std::vector<std::string>& where = {},
@@ -189,6 +192,7 @@ class Traffic {
   void Play(LineageSink& sink, int64_t flush_every_ns = 200 * kMs) {
     Lineage lineage(sink);
     for (const SessionInfo& session : sessions_) lineage.OnSessionOpened(session);
+    for (const auto& [session_id, name] : prepared_) lineage.OnPrepared(session_id, name);
     struct Step {
       int64_t time_ns;
       Event* event;
@@ -420,6 +424,7 @@ class Traffic {
   std::map<std::pair<sql::Operation, std::string>, Query*> controls_;
   std::deque<Event> events_;
   std::vector<ScopeSaid> marks_;
+  std::vector<std::pair<uint64_t, std::string>> prepared_;  // session, name
   int64_t executions_ = 0;
 };
 
