@@ -72,7 +72,9 @@ TEST(Detectors, JudgeSeverityByWasteAndConfidence) {
   ASSERT_THAT(findings, SizeIs(1));
   EXPECT_EQ(findings[0].severity, Severity::kWarning);  // 8 round trips of 1 ms and 4 ms, in one unit
 
-  const RuleInfo error{}, warning{.max_severity = Severity::kWarning};
+  const RuleInfo error{};
+  RuleInfo warning;
+  warning.max_severity = Severity::kWarning;
   Finding finding = Of("x", "a");
   finding.units = 1;
   finding.executions = 21;
