@@ -191,6 +191,7 @@ bool Session::State::OnParameterStatus(const wire::Frame& frame) {
   if (!body.ok()) return false;
   const std::string_view value = body.rest().substr(0, body.rest().find('\0'));
   if (logged_in_) {
+    FlushRows();  // which came before it
     sink_.Emit(SettingChanged{.session_id = session_id_, .time_ns = now_ns_, .name = name, .value = value});
   } else if (name == "server_version") {
     login_->server_version = value;
