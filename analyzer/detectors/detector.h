@@ -92,7 +92,8 @@ inline constexpr double kDefaultRoundTripMs = 1.0;
 // finding at most a warning.
 Severity JudgeSeverity(const Finding& finding, const RuleInfo& rule);
 
-// Findings of equal id become one: counts add up, scopes and sites are united, the rest is of the most costly of them.
+// Findings of equal id become one: counts add up, scopes and sites are united, the rest is of the one that saves most
+// round trips.
 void MergeFindings(std::vector<Finding>& findings);
 // Most costly first; where nothing is wasted in milliseconds, the most severe and most executed; then by id.
 void SortFindings(std::vector<Finding>& findings, double round_trip_ms);

@@ -35,7 +35,7 @@ FindingId EdgeId(std::string_view rule, std::string_view parent_relation, std::s
                           child_relation, child_column, parent_relation, parent_column));
 }
 
-FindingId SkeletonId(std::string_view rule, const trace::StatementRow& statement) {
+std::string Skeleton(const trace::StatementRow& statement) {
   const sql::Facts& facts = statement.facts;
   std::set<std::string> relations;
   for (const sql::Relation& relation : facts.relations) relations.insert(relation.name);
@@ -46,10 +46,14 @@ FindingId SkeletonId(std::string_view rule, const trace::StatementRow& statement
     predicates.insert((known ? facts.relations[static_cast<size_t>(relation)].name : "") + "." +
                       comparison.column.column);
   }
-  std::string text = fmt::format("{}/{} {} {}", rule, kFindingIdVersion, sql::OperationName(facts.operation),
+  std::string text = fmt::format("{} {}", sql::OperationName(facts.operation),
                                  relations.empty() ? fmt::format("#{:016x}", statement.shape_hash) : Join(relations));
   if (!predicates.empty()) text += " where " + Join(predicates);
-  return Make(std::move(text));
+  return text;
+}
+
+FindingId SkeletonId(std::string_view rule, const trace::StatementRow& statement) {
+  return Make(fmt::format("{}/{} {}", rule, kFindingIdVersion, Skeleton(statement)));
 }
 
 }  // namespace pgassay::detectors

@@ -23,7 +23,9 @@ struct FindingId {
 
 FindingId EdgeId(std::string_view rule, std::string_view parent_relation, std::string_view parent_column,
                  std::string_view child_relation, std::string_view child_column, sql::Operation child_operation);
+// Operation, relations and predicate columns, sorted: "SELECT orders where orders.user_id".
 // A statement that names no relation (unparsed, or none in it) is told apart by its shape.
+std::string Skeleton(const trace::StatementRow& statement);
 FindingId SkeletonId(std::string_view rule, const trace::StatementRow& statement);
 
 }  // namespace pgassay::detectors

@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "analyzer/detectors/explained.h"
@@ -17,9 +18,15 @@ void AddMissing(std::vector<std::string>& to, const std::vector<std::string>& fr
   }
 }
 
+// Which of two findings of equal id stands for both: by counts, never by time, so that it is the same in every run.
+bool StandsBefore(const Finding& a, const Finding& b) {
+  return std::tie(b.confidence, b.round_trips_saved, b.wasted_bytes, a.statement.sql) <
+         std::tie(a.confidence, a.round_trips_saved, a.wasted_bytes, b.statement.sql);
+}
+
 void Absorb(Finding& into, Finding&& other) {
   const int64_t wasted = WastedNs(into, 0) + WastedNs(other, 0);
-  if (WastedNs(other, kDefaultRoundTripMs) > WastedNs(into, kDefaultRoundTripMs)) std::swap(into, other);
+  if (StandsBefore(other, into)) std::swap(into, other);
   into.confidence = std::max(into.confidence, other.confidence);
   into.severity = std::max(into.severity, other.severity);
   into.executions += other.executions;
