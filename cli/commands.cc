@@ -24,7 +24,7 @@ constexpr std::array kCommands = std::to_array<Command>({
      "PostgreSQL URL (postgresql://, postgresql+driver://, jdbc:postgresql://, …), PGHOST, PGPORT,\n"
      "PGHOSTADDR, PGSERVICE, and those named by --env. The server is --upstream, else what was\n"
      "rewritten, else what libpq would connect to. The exit code is CMD's (128 + n for a signal); if\n"
-     "that is 0, --fail-on decides.",
+     "that is 0, --fail-on decides, or with --gate the verdict.",
      RunRun},
     {"proxy", kProxy, "--upstream URI --trace FILE", "nothing", 0, 0, false, "record what passes until stopped",
      "Listens, relays to the server and records. SIGINT and SIGTERM stop accepting, let sessions end for\n"
@@ -40,6 +40,20 @@ constexpr std::array kCommands = std::to_array<Command>({
      "ID is that of a finding as the report prints it, or a statement's number or fingerprint as\n"
      "`pgassay queries` prints it; its first characters are enough while they are unambiguous.",
      RunShow},
+    {"baseline", kBaseline, "TRACE…", "a trace", 1, kAny, false, "the accepted state, to be committed",
+     "Writes what the traces show as JSON: the findings, where each is known, and what each test or route asks.\n"
+     "Several traces (shards, or runs of the same commit) become one, counts their minimum and maximum. Commit\n"
+     "the file; pgassay gate compares with it. It is written whatever a gate says.",
+     RunBaseline},
+    {"gate", kGate, "TRACE…", "a trace", 1, kAny, false, "the verdict on a run, against a baseline",
+     "Fails on findings that the baseline does not have, on known ones at a new route or line of code, and on\n"
+     "counts that grew beyond the policy of pgassay.toml ([gate]). The exit code is 0 pass, 1 fail, 2 trouble,\n"
+     "3 inconclusive: nothing captured, sessions that could not be read, anything dropped, a recording cut off.",
+     RunGate},
+    {"diff", kDiff, "A B", "two traces or baselines", 2, 2, false, "what changed between two runs",
+     "A and B are traces or baselines. Lists findings that are new, fixed, grown or shrunk, what each test or\n"
+     "route asks more or less, and statements that came or went.",
+     RunDiff},
     {"rules", kRules, "[ID]", "nothing", 0, 1, false, "list the rules, or explain one",
      "Options of a rule are set in pgassay.toml, in its table [rules.ID].", RunRules},
     {"config", kConfig, "", "nothing", 0, 0, false, "the settings in effect, and where each came from",
@@ -66,8 +80,8 @@ std::string Overview() {
   for (const Command& command : kCommands) text += fmt::format("  pgassay {:<9}{}\n", command.name, command.summary);
   text +=
       "\n  pgassay COMMAND --help says more; pgassay --version prints the version.\n\n"
-      "Exit codes: 0 done · 1 --fail-on found something · 2 bad usage, an unreadable trace or an unreachable\n"
-      "server · run: CMD's own, if that is not 0.\n";
+      "Exit codes: 0 done · 1 --fail-on found something, or the gate failed · 2 bad usage, an unreadable trace\n"
+      "or an unreachable server · 3 the gate is inconclusive · run: CMD's own, if that is not 0.\n";
   return text;
 }
 

@@ -37,14 +37,18 @@ const Command* FindCommand(std::string_view name);  // null if unknown
 
 // The exit codes, besides those of CMD.
 inline constexpr int kExitOk = 0;
-inline constexpr int kExitFindings = 1;  // --fail-on found something
-inline constexpr int kExitTrouble = 2;   // bad usage, unreadable trace, unreachable upstream
+inline constexpr int kExitFindings = 1;      // --fail-on found something, or the gate failed
+inline constexpr int kExitTrouble = 2;       // bad usage, unreadable trace, unreachable upstream
+inline constexpr int kExitInconclusive = 3;  // the gate cannot tell
 
 int RunRun(const Invocation& invocation);
 int RunProxy(const Invocation& invocation);
 int RunReport(const Invocation& invocation);
 int RunQueries(const Invocation& invocation);
 int RunShow(const Invocation& invocation);
+int RunBaseline(const Invocation& invocation);
+int RunGate(const Invocation& invocation);
+int RunDiff(const Invocation& invocation);
 int RunRules(const Invocation& invocation);
 int RunConfig(const Invocation& invocation);
 int RunTlsInit(const Invocation& invocation);

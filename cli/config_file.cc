@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "cli/gate_toml.h"
 #include "cli/suggest.h"
 
 namespace pgassay::cli {
@@ -90,11 +91,15 @@ Result<> ReadRules(const toml::node& node, const std::string& path, detectors::R
 }
 
 Result<ConfigFile> ReadTable(const toml::table& table, const std::string& path) {
-  ConfigFile file{.path = path, .values = {}, .rules = {}};
-  std::vector<std::string> keys = {"rules"};
+  ConfigFile file{.path = path, .values = {}, .rules = {}, .gate = {}};
+  auto gate = ReadGateConfig(table.get("gate"), table.get("service"), path);
+  if (!gate) return std::unexpected(gate.error());
+  file.gate = std::move(*gate);
+  std::vector<std::string> keys = {"rules", "gate", "service"};
   for (const SettingInfo& setting : AllSettings()) keys.push_back(KeyName(setting));
   const std::vector<std::string_view> known(keys.begin(), keys.end());
   for (const auto& [key, node] : table) {
+    if (key.str() == "gate" || key.str() == "service") continue;
     if (key.str() == "rules") {
       if (const auto read = ReadRules(node, path, file.rules); !read) return std::unexpected(read.error());
       continue;
@@ -132,7 +137,7 @@ Result<ConfigFile> ReadConfigFile(const std::optional<std::string>& path) {
   std::ostringstream text;
   if (in) text << in.rdbuf();
   if (!in || in.bad()) {
-    if (!path && errno == ENOENT) return ConfigFile{};
+    if (!path && errno == ENOENT) return ParseConfig("", "");
     return Fail(fmt::format("cannot read {}: {}", name, errno != 0 ? std::strerror(errno) : "not a file of text"));
   }
   return ParseConfig(text.str(), name);

@@ -1,9 +1,9 @@
-// Reads pgassay.toml: settings by their key, and [rules.ID] tables. Unknown keys are errors that name the line and the
-// key meant.
+// Reads pgassay.toml: settings by their key, [rules.ID] tables, and what gate_config.h shows. Unknown keys are errors
+// that name the line and the key meant.
 //   fail_on = ["proven"]
 //   [rules.n-plus-one]
 //   min_children = 4
-// The only user of toml++.
+// Beside gate_toml.cc the only user of toml++.
 #pragma once
 
 #include <optional>

@@ -51,16 +51,21 @@ bool FailsOn(const std::vector<Finding>& findings, const std::vector<std::string
   });
 }
 
-int WriteFindings(const std::vector<std::string>& traces, const FindingsOutput& output, const Settings& settings,
-                  const Terminal& terminal) {
-  const auto report = BuildReport(traces, {.rules = settings.rules()});
-  if (!report) return Trouble(report.error().message);
+Result<> WriteReport(const Report& report, const FindingsOutput& output, const Settings& settings,
+                     const Terminal& terminal) {
   reporters::ReportStyle style = StyleFor(terminal, settings.IsSet("output"));
   style.all = settings.Switch("all");
   style.round_trip_ms = settings.Number("rtt");
   std::ostringstream text;
-  output.reporter->write(*report, style, text);
-  if (const auto written = WriteOutput(settings.Text("output"), text.str()); !written)
+  output.reporter->write(report, style, text);
+  return WriteOutput(settings.Text("output"), text.str());
+}
+
+int WriteFindings(const std::vector<std::string>& traces, const FindingsOutput& output, const Settings& settings,
+                  const Terminal& terminal) {
+  const auto report = BuildReport(traces, {.rules = settings.rules()});
+  if (!report) return Trouble(report.error().message);
+  if (const auto written = WriteReport(*report, output, settings, terminal); !written)
     return Trouble(written.error().message);
   return FailsOn(report->findings, output.fail_on) ? kExitFindings : kExitOk;
 }

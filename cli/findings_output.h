@@ -18,6 +18,9 @@ struct FindingsOutput {
   static Result<FindingsOutput> From(const Settings& settings);
 };
 
+// In the format, the style and to the place that the settings name.
+Result<> WriteReport(const Report& report, const FindingsOutput& output, const Settings& settings,
+                     const Terminal& terminal);
 // Builds the report of these traces, writes it, and answers with the exit code: 0, 1 by --fail-on, 2 if it cannot be
 // done.
 int WriteFindings(const std::vector<std::string>& traces, const FindingsOutput& output, const Settings& settings,

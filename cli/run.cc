@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 
 #include "cli/address_plan.h"
 #include "cli/child_process.h"
@@ -14,6 +15,7 @@
 #include "cli/connection_watch.h"
 #include "cli/encryption.h"
 #include "cli/findings_output.h"
+#include "cli/gate_output.h"
 #include "cli/password_file.h"
 #include "cli/signals.h"
 #include "cli/status_line.h"
@@ -164,7 +166,7 @@ std::vector<uint16_t> Ports(const std::vector<relay::Address>& addresses) {
 }
 
 int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const Encryption& encryption,
-                const std::string& program, const FindingsOutput& output) {
+                const std::string& program, const FindingsOutput& output, const std::optional<GateOutput>& gate) {
   const sigset_t mask = CurrentSignalMask();
   auto signals = Signals::Block();
   if (!signals) return Trouble(signals.error().message);
@@ -191,7 +193,8 @@ int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const Enc
   }
   if (const auto stopped = supervisor->Stop(); !stopped) Say(stopped.error().message);
   if (TotalQueries(supervisor->totals()) == 0) ExplainEmptyRun(watch, invocation.environment);
-  const int reported = WriteFindings({options.trace.path}, output, invocation.settings, invocation.terminal);
+  const int reported = gate ? gate->Write({options.trace.path}, output, invocation.settings, invocation.terminal)
+                            : WriteFindings({options.trace.path}, output, invocation.settings, invocation.terminal);
   return code != 0 ? code : reported;
 }
 
@@ -200,6 +203,12 @@ int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const Enc
 int RunRun(const Invocation& invocation) {
   const auto output = FindingsOutput::From(invocation.settings);
   if (!output) return Trouble(output.error().message);
+  std::optional<GateOutput> gate;
+  if (invocation.settings.Switch("gate")) {
+    auto read = GateOutput::From(invocation.settings);
+    if (!read) return Trouble(read.error().message);
+    gate = std::move(*read);
+  }
   const auto plan = PlanAddresses(
       invocation.environment,
       {.upstream = invocation.settings.Text("upstream"), .names = invocation.settings.List("env")}, Machine::ThisOne());
@@ -212,7 +221,7 @@ int RunRun(const Invocation& invocation) {
   if (const auto checked = CheckServers(*plan, *encryption); !checked) return Trouble(checked.error().message);
   if (::geteuid() == 0) Say("running as root; a recording needs no such rights");
   for (const std::string& note : encryption->notes) Say(note);
-  return RunRecorded(invocation, *plan, *encryption, *program, *output);
+  return RunRecorded(invocation, *plan, *encryption, *program, *output, gate);
 }
 
 }  // namespace pgassay::cli

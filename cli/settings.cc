@@ -61,15 +61,22 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
      "leave SCRAM-SHA-256-PLUS in the server's list even where the client's leg is plain and the server's is TLS; "
      "libpq "
      "then refuses the login"},
-    {"format", SettingKind::kText, "F", "terminal", 0, 0, kRun | kReport | kQueries | kShow,
-     "terminal, json, markdown, github, sarif, junit, gitlab or csv; queries and show: terminal or json"},
-    {"output", SettingKind::kText, "FILE", "", 0, 0, kRun | kReport | kQueries,
+    {"gate", SettingKind::kSwitch, "", "false", 0, 0, kRun, "judge the run against --baseline when CMD has ended"},
+    {"baseline", SettingKind::kText, "FILE", "pgassay.baseline.json", 0, 0, kRun | kGate,
+     "the accepted state, as pgassay baseline wrote it"},
+    {"service", SettingKind::kText, "NAME", "", 0, 0, kRun | kGate | kBaseline | kDiff,
+     "only this service of pgassay.toml ([service.NAME]): its policy, its baseline and, where it names some, its "
+     "sessions"},
+    {"format", SettingKind::kText, "F", "terminal", 0, 0, kRun | kReport | kQueries | kShow | kGate | kDiff,
+     "terminal, json, markdown, github, sarif, junit, gitlab or csv; queries, show and diff: terminal or json"},
+    {"output", SettingKind::kText, "FILE", "", 0, 0, kRun | kReport | kQueries | kBaseline | kGate | kDiff,
      "write there instead of standard output"},
-    {"all", SettingKind::kSwitch, "", "false", 0, 0, kRun | kReport, "every finding, not the ten most costly"},
+    {"all", SettingKind::kSwitch, "", "false", 0, 0, kRun | kReport | kGate | kDiff,
+     "everything, not the ten most costly"},
     {"fail-on", SettingKind::kList, "WHAT", "", 0, 0, kRun | kReport,
      "exit 1 when there is a finding that is proven, one that is at least likely, or one of the rule named; may be "
      "repeated"},
-    {"rtt", SettingKind::kNumber, "MS", "1", 0, 60000, kRun | kReport,
+    {"rtt", SettingKind::kNumber, "MS", "1", 0, 60000, kRun | kReport | kGate | kDiff,
      "the network's round trip, in milliseconds, at which saved round trips are priced"},
     {"sort", SettingKind::kText, "BY", "time", 0, 0, kQueries, "time, calls, rows, bytes or errors"},
     {"limit", SettingKind::kCount, "N", "20", 0, kMany, kQueries, "how many statements; 0 is all"},
@@ -218,6 +225,7 @@ Result<Settings> Settings::Resolve(const Values& flags, const Environment& envir
   if (const auto names = CheckVariableNames(environment); !names) return std::unexpected(names.error());
   Settings settings;
   settings.rules_ = file.rules;
+  settings.gate_ = file.gate;
   settings.file_path_ = file.path;
   for (const SettingInfo& setting : kSettings) {
     SettingValue value{.texts = {}, .origin = "default"};

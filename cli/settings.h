@@ -16,6 +16,7 @@
 
 #include "analyzer/detectors/detector.h"
 #include "cli/environment.h"
+#include "cli/gate_config.h"
 #include "proxy/base/result.h"
 
 namespace pgassay::cli {
@@ -23,7 +24,19 @@ namespace pgassay::cli {
 enum class SettingKind : uint8_t { kText, kList, kSwitch, kCount, kBytes, kNumber };
 
 // Bits of SettingInfo::commands.
-enum CommandBit : unsigned { kRun = 1, kProxy = 2, kReport = 4, kQueries = 8, kShow = 16, kRules = 32, kConfig = 64, kTlsInit = 128 };
+enum CommandBit : unsigned {
+  kRun = 1,
+  kProxy = 2,
+  kReport = 4,
+  kQueries = 8,
+  kShow = 16,
+  kRules = 32,
+  kConfig = 64,
+  kTlsInit = 128,
+  kBaseline = 256,
+  kGate = 512,
+  kDiff = 1024
+};
 
 struct SettingInfo {
   std::string_view name;
@@ -49,6 +62,7 @@ struct ConfigFile {
   std::string path;  // "" if there is none
   Values values;
   detectors::RuleOptions rules;
+  GateConfig gate = {};
 };
 
 struct SettingValue {
@@ -69,11 +83,13 @@ class Settings {
   uint64_t Count(std::string_view name) const;  // kCount and kBytes
   double Number(std::string_view name) const;
   const detectors::RuleOptions& rules() const { return rules_; }
+  const GateConfig& gate() const { return gate_; }
   const std::string& file_path() const { return file_path_; }
 
  private:
   std::map<std::string, SettingValue, std::less<>> values_;
   detectors::RuleOptions rules_;
+  GateConfig gate_;
   std::string file_path_;
 };
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "analyzer/gate/diff.h"
 #include "analyzer/report.h"
 
 namespace pgassay::reporters {
@@ -52,6 +53,9 @@ void WriteFindingJson(const Report& report, const Finding& finding, std::span<co
 void WriteStatement(const Report& report, const trace::StatementRow& statement, const ReportStyle& style,
                     std::ostream& out);
 void WriteStatementJson(const Report& report, const trace::StatementRow& statement, std::ostream& out);
+// `pgassay diff`.
+void WriteDiff(const gate::Diff& diff, const ReportStyle& style, std::ostream& out);
+void WriteDiffJson(const gate::Diff& diff, double round_trip_ms, std::ostream& out);
 // `pgassay rules` and `pgassay rules ID`.
 void WriteRules(const ReportStyle& style, std::ostream& out);
 void WriteRule(const detectors::RuleInfo& rule, const ReportStyle& style, std::ostream& out);

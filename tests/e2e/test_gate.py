@@ -1,0 +1,301 @@
+"""The gate over an application's own test suite: a baseline of the main branch, and pull requests against it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+E2E = Path(__file__).resolve().parent
+ALL = bool(os.environ.get("PGASSAY_E2E_ALL"))
+PASS, FAIL, TROUBLE, INCONCLUSIVE = 0, 1, 2, 3
+
+
+class Project:
+    """A checkout of the suite: edited as pull requests are, run under pgassay, judged against its baseline."""
+
+    def __init__(self, folder: Path, binary: Path, environment: Mapping[str, str]) -> None:
+        shutil.copytree(E2E / "shop_suite", folder, ignore=shutil.ignore_patterns("__pycache__"))
+        self.folder, self.binary = folder, binary
+        self.environment = {**environment, "PYTHONPATH": str(E2E), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.runs = 0
+
+    def pgassay(self, *words: object, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [str(self.binary), *map(str, words)]
+        environment = self.environment | more
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+    def suite(self, *flags: str) -> list[str]:
+        return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *flags]
+
+    def record(self, *flags: str, shuffle: int = 0) -> Path:
+        self.runs += 1
+        trace = self.folder / f"run{self.runs}.db"
+        done = self.pgassay("run", "--trace", trace, "--output", os.devnull, "--", *self.suite(*flags), SHOP_SHUFFLE=str(shuffle or ""))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return trace
+
+    def baseline(self, *traces: Path) -> Path:
+        file = self.folder / "pgassay.baseline.json"
+        done = self.pgassay("baseline", *(traces or [self.record()]), "--output", file)
+        assert done.returncode == 0, done.stderr
+        return file
+
+    def gate(self, *traces: Path) -> tuple[int, dict[str, Any]]:
+        done = self.pgassay("gate", *(traces or [self.record()]), "--format", "json")
+        assert done.returncode != TROUBLE, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        text = (self.folder / file).read_text()
+        assert text.count(old) == 1, f"{file} has {old!r} {text.count(old)} times"
+        (self.folder / file).write_text(text.replace(old, new))
+
+    def load_orders_lazily(self) -> None:
+        self.edit("app/views.py", "        .options(selectinload(User.orders))\n", "")
+
+
+@pytest.fixture
+def project(tmp_path: Path, pgassay_binary: Path, pg: Any) -> Project:
+    return Project(tmp_path / "project", pgassay_binary, pg.env())
+
+
+def entries(report: Mapping[str, Any], *kinds: str) -> list[dict[str, Any]]:
+    return [entry for entry in report["verdict"]["entries"] if entry["kind"] in kinds]
+
+
+def test_the_commit_of_the_baseline_passes(project: Project) -> None:
+    project.baseline()
+    code, report = project.gate()
+    assert (code, report["verdict"]["outcome"]) == (PASS, "pass")
+    assert report["verdict"]["known_findings"] == 1
+
+
+def test_a_lazy_load_fails_with_one_finding_that_says_it_all(project: Project) -> None:
+    project.baseline()
+    project.load_orders_lazily()
+    code, report = project.gate()
+    assert code == FAIL
+    (entry,) = [entry for entry in report["verdict"]["entries"] if entry["level"] == "failure"]
+    assert entry["kind"] == "new" and entry["parent"] == "users.id"
+    assert "orders.user_id" in entry["title"]
+    assert "test_list_users" in entry["scope"] or entry["scope"] == "GET /users"
+    (finding,) = [finding for finding in report["findings"] if finding["id"] == entry["id"]]
+    assert finding["confidence"] == "proven"
+    assert "= ANY(" in finding["fix"]["sql"] and "selectinload(User.orders)" in json.dumps(finding["fix"]["orm"])
+    said = project.pgassay("gate", project.folder / "run2.db").stdout
+    assert "orders.user_id ← users.id" in said and "fails" in said and "selectinload" in said
+
+
+def test_a_test_more_passes(project: Project) -> None:
+    project.baseline()
+    with (project.folder / "tests" / "test_products.py").open("a") as file:
+        file.write("\n\ndef test_reviewers(session: Session, shop: Shop) -> None:\n")
+        file.write('    assert len(views.product_page(session, shop.product_ids[0])["reviews"]) == 6\n')
+    assert project.gate()[0] == PASS
+
+
+def test_a_column_more_in_every_model_passes(project: Project) -> None:
+    project.baseline()
+    subprocess.run(["createdb", "wider"], env=project.environment | {"PGDATABASE": "postgres"}, check=True)
+    project.environment = _with_database(project.environment, "wider") | {"SHOP_EXTRA_COLUMN": "1"}
+    code, report = project.gate()
+    assert code == PASS, report["verdict"]
+    assert not entries(report, "new", "spread", "growth")
+
+
+def _with_database(environment: Mapping[str, str], name: str) -> dict[str, str]:
+    url = environment["DATABASE_URL"].rsplit("/", 1)[0] + "/" + name
+    return {**environment, "DATABASE_URL": url, "PGDATABASE": name}
+
+
+def test_what_is_fixed_passes_and_is_said(project: Project) -> None:
+    project.baseline()
+    project.edit(
+        "app/views.py",
+        "        .where(Review.product_id == product_id)\n",
+        "        .where(Review.product_id == product_id)\n        .options(joinedload(Review.user))\n",
+    )
+    code, report = project.gate()
+    assert code == PASS
+    assert len(entries(report, "fixed")) == 1
+    assert "1 fixed" in project.pgassay("gate", project.folder / "run2.db").stdout
+
+
+def test_a_known_relation_loaded_lazily_on_another_route_is_spread(project: Project) -> None:
+    project.baseline()
+    project.edit("app/views.py", "        .options(joinedload(Review.user))\n", "")
+    # Two reviews would prove nothing.
+    project.edit("tests/test_products.py", 'latest_reviews(session, limit=2)] == ["User 5", "User 4"]', "latest_reviews(session)]")
+    code, report = project.gate()
+    assert code == FAIL
+    (entry,) = [entry for entry in report["verdict"]["entries"] if entry["level"] == "failure"]
+    assert entry["kind"] == "spread" and "GET /reviews" in entry["new_places"]
+
+
+@pytest.mark.parametrize("seed", range(1, 51 if ALL else 4))
+def test_runs_of_a_commit_have_one_baseline_in_any_order_on_a_busy_machine(project: Project, seed: int) -> None:
+    plain = project.baseline().read_bytes()
+    stop = threading.Event()
+    busy = [threading.Thread(target=_burn, args=(stop,)) for _ in range(2)]
+    for thread in busy:
+        thread.start()
+    try:
+        trace = project.record(shuffle=seed)
+    finally:
+        stop.set()
+        for thread in busy:
+            thread.join()
+    assert project.gate(trace)[0] == PASS
+    assert project.baseline(trace).read_bytes() == plain
+
+
+def _burn(stop: threading.Event) -> None:
+    while not stop.is_set():
+        sum(range(10_000))
+
+
+def test_run_with_the_gate_says_it_at_once(project: Project) -> None:
+    project.baseline()
+    project.load_orders_lazily()
+    done = project.pgassay("run", "--gate", "--trace", "gated.db", "--", *project.suite())
+    assert done.returncode == FAIL and "gate      fail: 1 new finding" in done.stdout
+
+
+def test_the_commands_own_failure_comes_first(project: Project) -> None:
+    project.baseline()
+    done = project.pgassay("run", "--gate", "--trace", "gated.db", "--", *project.suite("-k", "nothing_is_named_so"))
+    assert done.returncode == 5  # pytest: no tests
+
+
+def test_an_empty_run_is_inconclusive_unless_the_policy_says_otherwise(project: Project) -> None:
+    project.baseline()
+    done = project.pgassay("run", "--gate", "--trace", "empty.db", "--", "true")
+    assert done.returncode == INCONCLUSIVE and "No query was recorded" in done.stdout
+    (project.folder / "pgassay.toml").write_text('[gate]\non_empty = "pass"\n')
+    assert project.pgassay("gate", "empty.db").returncode == PASS
+
+
+def test_a_proxy_that_is_stopped_halfway_is_inconclusive(project: Project) -> None:
+    project.baseline()
+    trace = project.folder / "stopped.db"
+    words = [str(project.binary), "run", "--gate", "--trace", str(trace), "--", *project.suite()]
+    process = subprocess.Popen(words, cwd=project.folder, env=project.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and _judged(trace) < 20:
+        time.sleep(0.05)
+    _kill_tree(process.pid)
+    process.wait()
+    done = project.pgassay("gate", trace)
+    assert done.returncode == INCONCLUSIVE, done.stdout
+    assert "has not ended in order" in done.stdout
+
+
+def _judged(trace: Path) -> int:
+    import sqlite3
+
+    try:
+        with sqlite3.connect(f"file:{trace}?mode=ro", uri=True) as db:
+            return int(db.execute("select count(*) from execution").fetchone()[0])
+    except sqlite3.Error:
+        return 0
+
+
+def _kill_tree(pid: int) -> None:
+    for child in subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split():
+        _kill_tree(int(child))
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def test_shards_make_one_verdict(project: Project) -> None:
+    shards = [project.record("tests/test_users.py"), project.record("tests/test_products.py", "tests/test_orders.py")]
+    whole = project.record()
+    assert project.baseline(*shards).read_bytes() == project.baseline(whole).read_bytes()
+    assert project.gate(*shards)[0] == PASS
+
+
+def test_a_part_of_the_suite_is_not_a_fix(project: Project) -> None:
+    project.baseline()
+    code, report = project.gate(project.record("tests/test_users.py"))
+    assert code == PASS
+    assert not entries(report, "fixed") and entries(report, "not-exercised")
+
+
+def test_suppressions_and_policy_are_read_from_the_configuration(project: Project) -> None:
+    project.baseline()
+    project.load_orders_lazily()
+    trace = project.record()
+    (new,) = entries(project.gate(trace)[1], "new")
+    config = project.folder / "pgassay.toml"
+    suppression = f'[[gate.suppress]]\nid = "{new["id"]}"\nreason = "two orders each"\nowner = "shop team"\n'
+    config.write_text(suppression)
+    code, report = project.gate(trace)
+    assert code == PASS and [entry["owner"] for entry in entries(report, "suppressed")] == ["shop team"]
+    config.write_text(suppression + "expires = 2020-01-01\n")
+    assert project.gate(trace)[0] == FAIL
+    config.write_text('[gate.rules]\nn-plus-one = "warn"\n')
+    assert project.gate(trace)[0] == PASS
+    config.write_text('[gate.budgets]\n"GET /stock" = { queries = 0 }\n[gate.rules]\nn-plus-one = "off"\n')
+    assert project.gate(trace)[0] == FAIL
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ('[gate]\nfail_onn = "likely"\n', "did you mean fail_on"),
+        ('[gate.rules]\nn-plus-two = "off"\n', "is no rule"),
+        ('[[gate.suppress]]\nid = "12"\n', "needs a reason"),
+        ("[gate]\ngrowth_ratio = 0.5\n", "is no number from 1 on"),
+    ],
+)
+def test_a_wrong_policy_is_trouble_in_one_sentence(project: Project, config: str, says: str) -> None:
+    (project.folder / "pgassay.toml").write_text(config)
+    done = project.pgassay("gate", "none.db")
+    assert done.returncode == TROUBLE and says in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_diff_says_what_a_branch_changed(project: Project) -> None:
+    before = project.record()
+    baseline = project.baseline(before)
+    project.load_orders_lazily()
+    after = project.record()
+    worse = project.pgassay("diff", before, after)
+    assert worse.returncode == 0 and "orders.user_id ← users.id" in worse.stdout
+    better = project.pgassay("diff", after, before)
+    assert "fixed 1" in better.stdout
+    assert json.loads(project.pgassay("diff", baseline, after, "--format", "json").stdout)["findings"]
+
+
+def services(first: str, second: str) -> Sequence[str]:
+    return [f'[service.{first}]\ndatabase = ["{first}"]\nbaseline = "{first}.json"\n', f'[service.{second}]\ndatabase = ["{second}"]\nbaseline = "{second}.json"\n']
+
+
+def test_services_have_their_own_baselines_and_one_verdict(project: Project, pg: Any) -> None:
+    traces: dict[str, Path] = {}
+    plain = dict(project.environment)
+    for name in ("front", "back"):
+        subprocess.run(["createdb", name], env=plain | {"PGDATABASE": "postgres"}, check=True)
+    (project.folder / "pgassay.toml").write_text("\n".join(services("front", "back")))
+    for name in ("front", "back"):
+        project.environment = _with_database(plain, name)
+        traces[name] = project.record()
+        written = project.pgassay("baseline", traces[name], "--service", name, "--output", f"{name}.json")
+        assert written.returncode == 0, written.stderr
+    project.environment = plain
+    (project.folder / "pgassay.baseline.json").write_text((project.folder / "front.json").read_text())
+    done = project.pgassay("gate", *traces.values(), "--format", "json")
+    assert done.returncode == PASS, done.stdout + done.stderr
+    assert json.loads(done.stdout)["verdict"]["known_findings"] == 2
