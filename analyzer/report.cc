@@ -117,6 +117,21 @@ uint64_t CountRootUnits(const std::vector<lineage::Unit>& units) {
   return static_cast<uint64_t>(std::ranges::count(units, 0, &lineage::Unit::joined_to));
 }
 
+CatalogSummary Summarized(trace::CatalogRow row) {
+  CatalogSummary summary{.upstream = std::move(row.upstream),
+                         .database = std::move(row.database),
+                         .read = row.snapshot.has_value(),
+                         .problem = std::move(row.problem),
+                         .notes = {}};
+  if (!row.snapshot) return summary;
+  summary.server_version = row.snapshot->server_version;
+  summary.relations = row.snapshot->relations.size();
+  summary.indexes = row.snapshot->indexes.size();
+  summary.foreign_keys = row.snapshot->foreign_keys.size();
+  summary.notes = std::move(row.snapshot->notes);
+  return summary;
+}
+
 std::string GapSentence(const trace::GapRow& gap) {
   std::string reason = gap.reason.empty() ? "unknown" : gap.reason;
   std::ranges::replace(reason, '_', ' ');
@@ -174,6 +189,9 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
     if (!trace) return std::unexpected(trace.error());
     auto view = detectors::LoadTraceView(*trace);
     if (!view) return std::unexpected(view.error());
+    auto catalogs = trace->Catalogs();
+    if (!catalogs) return std::unexpected(catalogs.error());
+    for (trace::CatalogRow& row : *catalogs) report.catalogs.push_back(Summarized(std::move(row)));
     auto gaps = trace->Gaps();
     if (!gaps) return std::unexpected(gaps.error());
     const auto sessions = trace->Sessions();

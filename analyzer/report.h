@@ -14,6 +14,16 @@
 
 namespace pgassay {
 
+// A database whose catalogue was asked for, in short.
+struct CatalogSummary {
+  std::string upstream, database;
+  bool read = false;
+  int server_version = 0;
+  size_t relations = 0, indexes = 0, foreign_keys = 0;
+  std::string problem;             // why there is none, or why it is old; "" if all is well
+  std::vector<std::string> notes;  // what of it could not be read, sentences
+};
+
 struct Report {
   std::vector<std::string> trace_paths;
   trace::Totals totals;                                 // added over the traces
@@ -23,6 +33,7 @@ struct Report {
   std::vector<trace::ColumnRow> columns;  // of these statements: by statement, position
   std::vector<trace::TagRow> tags;
   std::vector<trace::GapRow> gaps;
+  std::vector<CatalogSummary> catalogs;
   std::vector<std::string> warnings;     // "2 sessions went opaque: …"; sentences
   std::optional<gate::Verdict> verdict;  // of a gate; none where nobody asked for one
 };

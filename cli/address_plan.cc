@@ -172,7 +172,10 @@ std::string SiblingPortVariable(const std::string& name) {
 
 void NoteLogin(const DatabaseUrl& url, Upstream& upstream) {
   if (!url.userinfo || !upstream.user.empty()) return;
-  upstream.user = PercentDecoded(std::string_view(*url.userinfo).substr(0, url.userinfo->find(':')));
+  const std::string_view login = *url.userinfo;
+  const size_t colon = login.find(':');
+  upstream.user = PercentDecoded(login.substr(0, colon));
+  if (colon != std::string_view::npos) upstream.password = PercentDecoded(login.substr(colon + 1));
   if (url.path.size() > 1) upstream.database = PercentDecoded(std::string_view(url.path).substr(1));
 }
 

@@ -34,6 +34,7 @@ struct Upstream {
   relay::Address address;
   std::string
       user;  // of the first URL that names one, "" if none does: who asks decides whether a server insists on TLS
+  std::string password;  // with that user; "" if it names none
   std::string database;  // with that user; "": the user's own
   TlsDemand tls = TlsDemand::kUnsaid;
   std::string tls_said_by;    // "sslmode=require of DATABASE_URL"

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cli/address_plan.h"
+#include "cli/catalog_sources.h"
 #include "cli/commands.h"
 #include "cli/encryption.h"
 #include "cli/signals.h"
@@ -77,7 +78,8 @@ Result<> RefuseLoops(const std::vector<relay::Route>& routes, const std::vector<
   return {};
 }
 
-Result<std::vector<relay::Route>> Routes(const Invocation& invocation) {
+// Routes, and what --database makes of their servers.
+Result<std::vector<relay::Route>> Routes(const Invocation& invocation, std::vector<ingest::CatalogSource>& catalogs) {
   const Settings& settings = invocation.settings;
   const bool passthrough = settings.Switch("tls-passthrough");
   const auto texts = RouteTexts(settings);
@@ -102,6 +104,9 @@ Result<std::vector<relay::Route>> Routes(const Invocation& invocation) {
   if (!encryption) return std::unexpected(encryption.error());
   for (size_t i = 0; i < routes.size(); ++i) routes[i].upstream_tls = encryption->upstreams[i];
   for (const std::string& note : encryption->notes) Say(note);
+  auto sources = CatalogSources(settings, plan.upstreams, encryption->upstreams);
+  if (!sources) return std::unexpected(sources.error());
+  catalogs = std::move(*sources);
   return routes;
 }
 
@@ -117,9 +122,9 @@ Result<SupervisorOptions> OptionsFrom(const Invocation& invocation) {
   if (passthrough && (settings.IsSet("tls-cert") || settings.IsSet("upstream-tls"))) {
     return Fail("--tls-passthrough leaves TLS to the client and the server (take --tls-cert and --upstream-tls away)");
   }
-  auto routes = Routes(invocation);
-  if (!routes) return std::unexpected(routes.error());
   SupervisorOptions options;
+  auto routes = Routes(invocation, options.ingest.catalogs);
+  if (!routes) return std::unexpected(routes.error());
   options.relay.client_tls = *client_tls;
   options.relay.tls_passthrough = passthrough;
   options.relay.plaintext_remote = settings.Switch("allow-plaintext-remote");

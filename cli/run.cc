@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "cli/address_plan.h"
+#include "cli/catalog_sources.h"
 #include "cli/child_process.h"
 #include "cli/commands.h"
 #include "cli/connection_watch.h"
@@ -170,7 +171,10 @@ int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const Enc
   const sigset_t mask = CurrentSignalMask();
   auto signals = Signals::Block();
   if (!signals) return Trouble(signals.error().message);
-  const SupervisorOptions options = OptionsFor(plan, encryption, invocation);
+  SupervisorOptions options = OptionsFor(plan, encryption, invocation);
+  auto catalogs = CatalogSources(invocation.settings, plan.upstreams, encryption.upstreams);
+  if (!catalogs) return Trouble(catalogs.error().message);
+  options.ingest.catalogs = std::move(*catalogs);
   auto supervisor = Supervisor::Start(options);
   if (!supervisor) return Trouble(supervisor.error().message);
   SayWhatIsRecorded(plan, options);
@@ -193,6 +197,7 @@ int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const Enc
   }
   if (const auto stopped = supervisor->Stop(); !stopped) Say(stopped.error().message);
   if (TotalQueries(supervisor->totals()) == 0) ExplainEmptyRun(watch, invocation.environment);
+  if (!options.ingest.catalogs.empty()) SayMissingCatalogs(options.trace.path);
   const int reported = gate ? gate->Write({options.trace.path}, output, invocation.settings, invocation.terminal)
                             : WriteFindings({options.trace.path}, output, invocation.settings, invocation.terminal);
   return code != 0 ? code : reported;

@@ -32,6 +32,9 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
      "repeated"},
     {"trace", SettingKind::kText, "FILE", "", 0, 0, kRun | kProxy,
      "the file to record into (run: pgassay.db in the working directory, or the next free pgassay-N.db)"},
+    {"database", SettingKind::kText, "URI", "", 0, 0, kRun | kProxy,
+     "also read the catalogue of this database (a postgresql:// URL), over a read-only connection of pgassay's own, into "
+     "the trace; auto: of every database that is used, with the address and login of the server's URL"},
     {"append", SettingKind::kSwitch, "", "false", 0, 0, kRun | kProxy, "record into a trace that exists already"},
     {"threads", SettingKind::kCount, "N", "1", 1, kMaxLoops, kRun | kProxy, "relay loops"},
     {"max-connections", SettingKind::kCount, "N", "1000", 1, 1e6, kProxy, "clients beyond this are refused"},

@@ -78,6 +78,18 @@ Json JsonHead(const Report& report) {
                    {"file_bytes", report.totals.file_bytes},
                    {"gaps", report.totals.gaps},
                    {"complete", report.totals.complete}};
+  // A key of its own where a catalogue was asked for, so that "not asked" and "nothing found" are told apart.
+  for (const CatalogSummary& catalog : report.catalogs) {
+    json["trace"]["catalogs"].push_back({{"upstream", catalog.upstream},
+                                         {"database", catalog.database},
+                                         {"read", catalog.read},
+                                         {"server_version", catalog.server_version},
+                                         {"relations", catalog.relations},
+                                         {"indexes", catalog.indexes},
+                                         {"foreign_keys", catalog.foreign_keys},
+                                         {"problem", catalog.problem},
+                                         {"notes", catalog.notes}});
+  }
   return json;
 }
 

@@ -134,7 +134,7 @@ struct ColumnSet {
 class Ingest::State {
  public:
   State(const HashKey& key, trace::Recorder& recorder, IngestOptions options)
-      : recorder_(recorder), texts_(key, recorder), lineage_(recorder) {
+      : recorder_(recorder), texts_(key, recorder), lineage_(recorder), catalogs_(std::move(options.catalogs)) {
     for (std::string_view tag : kAllowedTags) kept_tags_.emplace(tag);
     for (std::string& tag : options.kept_tags) kept_tags_.insert(std::move(tag));
   }
@@ -157,6 +157,12 @@ class Ingest::State {
     row.route = opened.route;
     recorder_.AddSession(row);
     lineage_.OnSessionOpened(row.info);
+    if (opened.replication || opened.server_version.empty()) return;  // never logged in
+    catalogs_.OnSessionOpened({.session_id = opened.session_id,
+                               .upstream = opened.upstream_address,
+                               .database = opened.database,
+                               .user = opened.user,
+                               .time_ns = opened.time_ns});
   }
 
   void On(const session::SessionClosed& closed) {
@@ -164,6 +170,7 @@ class Ingest::State {
                          closed.relayed_frontend_bytes + closed.relayed_backend_bytes, closed.decoded_bytes,
                          closed.skipped_bytes, closed.opaque_bytes);
     lineage_.OnSessionClosed(closed.session_id, closed.time_ns);
+    catalogs_.OnSessionClosed(closed.session_id);
     sessions_.erase(closed.session_id);
   }
 
@@ -261,15 +268,18 @@ class Ingest::State {
     const int64_t unit_id = lineage_.OnExecution(execution);
     Store(event, execution, unit_id);
     StoreTags(execution);
+    if (execution.completed) catalogs_.OnExecution(event.session_id, shape.facts.operation, event.done_ns);
     if (execution.completed) ApplyNames(session, resolved, event, std::move(parameters));
   }
 
+  void PollCatalogs(int64_t now_ns) { catalogs_.Poll(now_ns, recorder_); }
   void Flush(int64_t now_ns) {
     lineage_.Flush(now_ns);
     recorder_.SetCounter("ambiguous_executions", lineage_.ambiguous_executions());
   }
   void Finish(int64_t now_ns) {
     lineage_.Finish(now_ns);
+    catalogs_.Finish(recorder_);
     recorder_.SetCounter("ambiguous_executions", lineage_.ambiguous_executions());
   }
 
@@ -555,6 +565,7 @@ class Ingest::State {
   trace::Recorder& recorder_;
   Texts texts_;
   lineage::Lineage lineage_;
+  CatalogWatch catalogs_;
   std::set<std::string, std::less<>> kept_tags_;
   std::unordered_map<uint64_t, SessionState> sessions_;
   std::unordered_map<uint64_t, std::vector<DescribedColumn>> described_;
@@ -570,6 +581,7 @@ Ingest::~Ingest() = default;
 void Ingest::OnRecord(const session::Record& record) {
   std::visit([this](const auto& value) { state_->On(value); }, record);
 }
+void Ingest::PollCatalogs(int64_t now_ns) { state_->PollCatalogs(now_ns); }
 void Ingest::Flush(int64_t now_ns) { state_->Flush(now_ns); }
 void Ingest::Finish(int64_t now_ns) { state_->Finish(now_ns); }
 

@@ -1,11 +1,12 @@
 // Records of the rings to rows of the trace: resolves texts, SQL-level PREPARE/EXECUTE and cursors, names relations,
 // and feeds lineage and the recorder in the order of time. This is the recorder process's whole work. Threads: one
-// owner. Blocking on storage is fine here: the relay never waits for it.
+// owner, besides the thread that waits for catalogues. Blocking on storage is fine here: the relay never waits for it.
 #pragma once
 
 #include <memory>
 #include <span>
 
+#include "analyzer/ingest/catalog_watch.h"
 #include "analyzer/trace/recorder.h"
 #include "proxy/base/canonical_value.h"
 #include "proxy/base/shared_ring.h"
@@ -15,7 +16,8 @@
 namespace pgassay::ingest {
 
 struct IngestOptions {
-  std::vector<std::string> kept_tags;  // beyond the allow-list
+  std::vector<std::string> kept_tags;        // beyond the allow-list
+  std::vector<CatalogSource> catalogs = {};  // whose databases' catalogues are read; none: no connection is ever made
 };
 
 class Ingest {
@@ -26,6 +28,8 @@ class Ingest {
   void OnRecord(const session::Record& record);
   // Everything up to `now_ns` has been given: hands changed rows to the recorder.
   void Flush(int64_t now_ns);
+  // Looks after the catalogues; often.
+  void PollCatalogs(int64_t now_ns);
   void Finish(int64_t now_ns);
 
  private:

@@ -82,6 +82,7 @@ class RecorderLoop {
       const bool last = totals_.relay_done.load(std::memory_order_acquire) != 0;
       const uint64_t taken = Turn(last);
       const int64_t now_ns = MonotonicNowNs();
+      ingest_.PollCatalogs(now_ns);
       if (recorder_.CommitDue(now_ns)) Commit(now_ns);
       if (taken >= kRecordsPerTurn) continue;
       if (last && taken == 0) return Finish(now_ns);

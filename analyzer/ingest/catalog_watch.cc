@@ -1,0 +1,300 @@
+#include "analyzer/ingest/catalog_watch.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include "analyzer/catalog/reader.h"
+#include "proxy/base/clock.h"
+
+namespace pgassay::ingest {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kLongestDdlNs = 2 * kSecond;  // migrations without a pause are looked at in between
+constexpr int64_t kFirstRefreshNs = 2 * kSecond;
+constexpr int64_t kLongestRefreshNs = 600 * kSecond;
+constexpr std::chrono::seconds kFinishLimit{10};
+
+// CREATE DATABASE copies them and refuses while others are connected; nobody's tables are in them.
+bool IsTemplate(std::string_view database) { return database == "template0" || database == "template1"; }
+
+// Through upstream and name, as the trace has it.
+using DatabaseName = std::pair<std::string, std::string>;
+
+struct Database {
+  const CatalogSource* source = nullptr;
+  std::string user;
+  std::set<uint64_t> sessions;  // open ones
+  bool changed = true;          // since the last look began
+  bool written = false;
+  bool reading = false;
+  int64_t changed_since_ns = 0, last_change_ns = 0;
+  int64_t next_refresh_ns = 0, refresh_ns = kFirstRefreshNs;
+  int64_t not_before_ns = 0;  // after a failure
+  bool for_change = false;    // the look that goes on
+  bool last_look = false;     // begun
+  std::optional<catalog::Snapshot> last = {};
+
+  void Change(int64_t time_ns) {
+    if (!changed) changed_since_ns = time_ns;
+    changed = true;
+    last_change_ns = time_ns;
+  }
+
+  bool Due(int64_t now_ns) const {
+    if (reading || source == nullptr || now_ns < not_before_ns) return false;
+    if (sessions.empty()) return changed || written;
+    if (changed) {
+      return now_ns - last_change_ns >= CatalogWatch::kQuietNs || now_ns - changed_since_ns >= kLongestDdlNs;
+    }
+    return written && now_ns >= next_refresh_ns;
+  }
+};
+
+struct Job {
+  DatabaseName name;
+  catalog::Target target;
+};
+
+struct Answer {
+  DatabaseName name;
+  Result<catalog::Snapshot> snapshot;
+};
+
+// The thread that waits for servers.
+class Reader {
+ public:
+  Reader() : thread_([this] { Run(); }) {}
+  ~Reader() {
+    give_up_ = true;
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+
+  void Start(Job job) {
+    {
+      const std::lock_guard lock(mutex_);
+      jobs_.push_back(std::move(job));
+    }
+    wake_.notify_one();
+  }
+
+  std::vector<Answer> Take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(answers_, {});
+  }
+
+  // Until something is there to take.
+  bool Wait(std::chrono::steady_clock::time_point until) {
+    std::unique_lock lock(mutex_);
+    return answered_.wait_until(lock, until, [this] { return !answers_.empty(); });
+  }
+
+ private:
+  void Run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      wake_.wait(lock, [this] { return stop_ || !jobs_.empty(); });
+      if (stop_) return;
+      const Job job = std::move(jobs_.front());
+      jobs_.erase(jobs_.begin());
+      lock.unlock();
+      catalog::Connections connections(job.target, &give_up_);
+      auto snapshot = catalog::ReadSnapshot(connections);
+      connections.Close();
+      lock.lock();
+      answers_.push_back({job.name, std::move(snapshot)});
+      answered_.notify_one();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_, answered_;
+  std::vector<Job> jobs_;
+  std::vector<Answer> answers_;
+  bool stop_ = false;
+  std::atomic<bool> give_up_ = false;
+  std::thread thread_;  // last: it uses the rest
+};
+
+}  // namespace
+
+class CatalogWatch::State {
+ public:
+  explicit State(std::vector<CatalogSource> sources) : sources_(std::move(sources)) {}
+
+  void Open(const Use& use) {
+    if (use.database.empty() || IsTemplate(use.database)) return;
+    const DatabaseName name{use.upstream, use.database};
+    const auto [at, first] = databases_.try_emplace(name);
+    Database& database = at->second;
+    if (first) {
+      database.source = SourceOf(name);
+      database.user = use.user;
+      database.changed_since_ns = database.last_change_ns = use.time_ns;
+    }
+    database.sessions.insert(use.session_id);
+    names_[use.session_id] = {.database = &database, .uncommitted = false};
+  }
+
+  void Close(uint64_t session_id) {
+    const auto found = names_.find(session_id);
+    if (found == names_.end()) return;
+    found->second.database->sessions.erase(session_id);
+    names_.erase(found);
+  }
+
+  void Execution(uint64_t session_id, sql::Operation operation, int64_t done_ns) {
+    const auto found = names_.find(session_id);
+    if (found == names_.end()) return;
+    Session& session = found->second;
+    using enum sql::Operation;
+    switch (operation) {
+      case kDdl:
+      case kRefresh:
+      case kVacuum:  // and ANALYZE
+      case kCall:    // a procedure may do anything
+        session.database->Change(done_ns);
+        session.uncommitted = true;  // perhaps; then it is seen only after COMMIT
+        break;
+      case kCommit:
+        if (std::exchange(session.uncommitted, false)) session.database->Change(done_ns);
+        break;
+      case kRollback:
+        session.uncommitted = false;
+        break;
+      case kInsert:
+      case kUpdate:
+      case kDelete:
+      case kMerge:
+      case kCopy:
+      case kTruncate:
+        session.database->written = true;
+        break;
+      default:
+        break;
+    }
+  }
+
+  void Poll(int64_t now_ns, trace::Recorder& recorder) {
+    Store(now_ns, recorder);
+    for (auto& [name, database] : databases_) {
+      if (database.source == nullptr && std::exchange(database.changed, false)) {
+        recorder.SetCatalog(name.first, name.second, nullptr, "--database names another database");
+      }
+      if (database.Due(now_ns)) Start(name, database);
+    }
+  }
+
+  void Finish(trace::Recorder& recorder) {
+    const auto until = std::chrono::steady_clock::now() + kFinishLimit;
+    do {
+      Store(MonotonicNowNs(), recorder);
+      StartLastLooks();
+    } while (Reading() && reader_->Wait(until));
+    for (const auto& [name, database] : databases_) {
+      if (!database.reading || database.last) continue;
+      recorder.SetCatalog(name.first, name.second, nullptr, "the server did not answer before the recording ended");
+    }
+  }
+
+ private:
+  struct Session {
+    Database* database = nullptr;  // nodes of a map stay where they are
+    bool uncommitted = false;
+  };
+
+  const CatalogSource* SourceOf(const DatabaseName& name) const {
+    const auto fits = [&](const CatalogSource& source) {
+      return (source.upstream.empty() || source.upstream == name.first) &&
+             (source.database.empty() || source.database == name.second);
+    };
+    const auto found = std::ranges::find_if(sources_, fits);
+    return found == sources_.end() ? nullptr : &*found;
+  }
+
+  bool Reading() const {
+    return std::ranges::any_of(databases_, [](const auto& entry) { return entry.second.reading; });
+  }
+
+  void StartLastLooks() {
+    for (auto& [name, database] : databases_) {
+      const bool due = database.source != nullptr && (database.changed || database.written);
+      if (due && !database.reading && !std::exchange(database.last_look, true)) Start(name, database);
+    }
+  }
+
+  void Start(const DatabaseName& name, Database& database) {
+    if (!reader_) reader_.emplace();
+    Job job{.name = name, .target = database.source->target};
+    job.target.overrides.emplace_back("dbname", name.second);
+    if (database.source->session_user) job.target.overrides.emplace_back("user", database.user);
+    database.for_change = database.changed;
+    database.changed = database.written = false;
+    database.reading = true;
+    reader_->Start(std::move(job));
+  }
+
+  void Store(int64_t now_ns, trace::Recorder& recorder) {
+    if (!reader_) return;
+    for (Answer& answer : reader_->Take()) {
+      Database& database = databases_[answer.name];
+      database.reading = false;
+      database.next_refresh_ns = now_ns + database.refresh_ns;
+      database.refresh_ns = std::min(2 * database.refresh_ns, kLongestRefreshNs);
+      const auto& [upstream, name] = answer.name;
+      if (answer.snapshot) {
+        recorder.SetCatalog(upstream, name, &*answer.snapshot, "");
+        database.last = std::move(*answer.snapshot);
+        continue;
+      }
+      // A test database is dropped behind its last session: what was seen before stays.
+      database.not_before_ns = database.next_refresh_ns;
+      database.changed = database.changed || !database.sessions.empty();
+      const std::string& reason = answer.snapshot.error().message;
+      if (!database.last) recorder.SetCatalog(upstream, name, nullptr, reason);
+      if (database.last && database.for_change) {
+        recorder.SetCatalog(upstream, name, &*database.last, "older than the last DDL: " + reason);
+      }
+    }
+  }
+
+  const std::vector<CatalogSource> sources_;
+  std::map<DatabaseName, Database> databases_;
+  std::unordered_map<uint64_t, Session> names_;
+  std::optional<Reader> reader_;  // made when first needed
+};
+
+CatalogWatch::CatalogWatch(std::vector<CatalogSource> sources)
+    : state_(sources.empty() ? nullptr : std::make_unique<State>(std::move(sources))) {}
+CatalogWatch::~CatalogWatch() = default;
+
+void CatalogWatch::OnSessionOpened(const Use& use) {
+  if (state_) state_->Open(use);
+}
+void CatalogWatch::OnSessionClosed(uint64_t session_id) {
+  if (state_) state_->Close(session_id);
+}
+void CatalogWatch::OnExecution(uint64_t session_id, sql::Operation operation, int64_t done_ns) {
+  if (state_) state_->Execution(session_id, operation, done_ns);
+}
+void CatalogWatch::Poll(int64_t now_ns, trace::Recorder& recorder) {
+  if (state_) state_->Poll(now_ns, recorder);
+}
+void CatalogWatch::Finish(trace::Recorder& recorder) {
+  if (state_) state_->Finish(recorder);
+}
+
+}  // namespace pgassay::ingest

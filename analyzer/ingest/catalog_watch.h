@@ -1,0 +1,56 @@
+// When which database's catalogue is read, and by whom: a thread of the recorder process asks over connections of its
+// own (analyzer/catalog), so that neither the traffic nor the recording waits. Test databases are made, filled and
+// dropped within a run, so a database is read when it is first used, again when its DDL has been quiet for
+// kQuietNs, more and more seldom while it is written to, and once more when its last session has closed. Each look is
+// one short connection, closed at once: nobody's DROP DATABASE fails over it. What could not be read is a reason in the
+// trace, never an error. Threads: one owner, besides the thread within. Times: the monotonic clock, nanoseconds.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "analyzer/catalog/connection.h"
+#include "analyzer/sql/statement.h"
+#include "analyzer/trace/recorder.h"
+
+namespace pgassay::ingest {
+
+// How to reach the databases that sessions use. The first that fits is taken.
+struct CatalogSource {
+  std::string upstream = {};    // as sessions have it; "": any
+  std::string database = {};    // the only one that may be read; "": whichever the session uses
+  catalog::Target target = {};  // without the database
+  bool session_user = false;    // nobody was named: log in as the session did
+};
+
+class CatalogWatch {
+ public:
+  static constexpr int64_t kQuietNs = 150'000'000;
+
+  explicit CatalogWatch(std::vector<CatalogSource> sources);  // none: nothing is ever read
+  ~CatalogWatch();
+
+  struct Use {
+    uint64_t session_id = 0;
+    std::string_view upstream, database, user;
+    int64_t time_ns = 0;
+  };
+  void OnSessionOpened(const Use& use);
+  void OnSessionClosed(uint64_t session_id);
+  // A statement that succeeded.
+  void OnExecution(uint64_t session_id, sql::Operation operation, int64_t done_ns);
+
+  // Starts what is due and stores what was read.
+  void Poll(int64_t now_ns, trace::Recorder& recorder);
+  // Stores what is left, after a last look at what has changed; takes kFinishLimit at most.
+  void Finish(trace::Recorder& recorder);
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;  // null: no sources
+};
+
+}  // namespace pgassay::ingest
