@@ -208,6 +208,16 @@ std::string QuoteIdentifier(std::string_view name) {
   return quoted + "\"";
 }
 
+std::string QuoteLiteral(std::string_view text) {
+  const bool escaped = text.contains('\\');
+  std::string quoted = escaped ? "E'" : "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') quoted += c;
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
 std::string QualifiedName(const Relation& relation) {
   return QuoteIdentifier(relation.schema) + "." + QuoteIdentifier(relation.name);
 }

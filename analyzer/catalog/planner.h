@@ -55,6 +55,7 @@ struct IndexSpec {
 };
 
 std::string QuoteIdentifier(std::string_view name);  // as format('%I') does
+std::string QuoteLiteral(std::string_view text);     // as format('%L') does
 std::string QualifiedName(const Relation& relation);
 // "CREATE INDEX name ON schema.relation USING btree (a, lower(b) DESC) INCLUDE (c) WHERE …", without semicolon.
 struct IndexForm {

@@ -48,7 +48,8 @@ SELECT a.attrelid, a.attnum, a.attname, t.oid,
                  FROM pg_database x WHERE x.datname = current_database())
             ELSE false END,
        a.attstorage,
-       coalesce((SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)::text FROM pg_enum e WHERE e.enumtypid = t.oid), '')
+       coalesce((SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)::text FROM pg_enum e WHERE e.enumtypid = t.oid), ''),
+       coalesce(col_description(a.attrelid, a.attnum), '')
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
      LEFT JOIN base b ON b.oid = a.atttypid AND NOT EXISTS (SELECT FROM pg_type x WHERE x.oid = b.base AND x.typtype = 'd')
      JOIN pg_type t ON t.oid = coalesce(b.base, a.atttypid)
@@ -301,6 +302,7 @@ class Reading {
     column.collation_is_c = rows.Bool(row, 15);
     column.storage = rows.Char(row, 16);
     column.enum_labels = List<std::string>(rows.Text(row, 17));
+    column.comment = rows.Text(row, 18);
   }
 
   void TakeStatistics(const Rows& rows, int row) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "analyzer/catalog/measurement.h"
 #include "proxy/base/result.h"
 
 namespace pgassay::catalog {
@@ -36,6 +37,7 @@ struct Column {
   int average_width = -1;   // bytes
   double correlation = -2;  // -1..1; -2 unknown
   std::vector<double> common_frequencies = {};  // of the most common values, descending; the values are not kept
+  std::string comment = {};
   friend bool operator==(const Column&, const Column&) = default;
 };
 
@@ -127,7 +129,8 @@ struct Snapshot {
   std::vector<Check> checks = {};
   std::vector<Setting> settings = {};
   std::vector<std::string> extensions = {};
-  std::vector<std::string> notes = {};  // what could not be read and why, sentences
+  std::vector<std::string> notes = {};         // what could not be read and why, sentences
+  std::vector<Measurement> measurements = {};  // none unless measure.h was asked for them
 
   const Relation* FindRelation(uint32_t oid) const;
   // By name; `schema` "" looks in every schema and answers null where two of them have it in different shape.

@@ -38,6 +38,7 @@ void MembersOf(const Column*, Field field) {
   field("average_width", &Column::average_width);
   field("correlation", &Column::correlation);
   field("common_frequencies", &Column::common_frequencies);
+  field("comment", &Column::comment);
 }
 
 template <class Field>
@@ -137,6 +138,27 @@ void MembersOf(const Setting*, Field field) {
 }
 
 template <class Field>
+void MembersOf(const MeasureTask*, Field field) {
+  field("kind", &MeasureTask::kind);
+  field("relation_oid", &MeasureTask::relation_oid);
+  field("columns", &MeasureTask::columns);
+  field("referenced_oid", &MeasureTask::referenced_oid);
+  field("referenced_columns", &MeasureTask::referenced_columns);
+}
+
+template <class Field>
+void MembersOf(const Figure*, Field field) {
+  field("name", &Figure::name);
+  field("value", &Figure::value);
+}
+
+template <class Field>
+void MembersOf(const Measurement*, Field field) {
+  field("task", &Measurement::task);
+  field("figures", &Measurement::figures);
+}
+
+template <class Field>
 void MembersOf(const Snapshot*, Field field) {
   field("upstream", &Snapshot::upstream);
   field("database", &Snapshot::database);
@@ -151,6 +173,7 @@ void MembersOf(const Snapshot*, Field field) {
   field("settings", &Snapshot::settings);
   field("extensions", &Snapshot::extensions);
   field("notes", &Snapshot::notes);
+  field("measurements", &Snapshot::measurements);
 }
 
 template <class T>
@@ -162,6 +185,8 @@ template <class T>
 Json ToJson(const T& value) {
   if constexpr (std::is_same_v<T, char>) {
     return value == 0 ? std::string() : std::string(1, value);
+  } else if constexpr (std::is_same_v<T, MeasureKind>) {
+    return MeasureKindName(value);
   } else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string>) {
     return value;
   } else if constexpr (kIsList<T>) {
@@ -189,6 +214,8 @@ void FromJson(const Json& json, T& value) {
   if constexpr (std::is_same_v<T, char>) {
     if (json.is_string())
       value = json.get_ref<const std::string&>().empty() ? '\0' : json.get_ref<const std::string&>()[0];
+  } else if constexpr (std::is_same_v<T, MeasureKind>) {
+    if (json.is_string()) value = MeasureKindFromName(json.get_ref<const std::string&>());
   } else if constexpr (std::is_same_v<T, bool>) {
     if (json.is_boolean()) value = json.get<bool>();
   } else if constexpr (std::is_floating_point_v<T>) {
