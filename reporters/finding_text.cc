@@ -118,7 +118,12 @@ std::string WhereText(const Finding& finding, size_t shown_scopes) {
 
 std::vector<std::string> FixLines(const Finding& finding, size_t sql_width) {
   std::vector<std::string> lines;
-  if (!finding.fix.sql.empty() && DiffersBeyondSelectList(finding.statement.sql, finding.fix.sql)) {
+  const detectors::Detector* detector = detectors::FindDetector(finding.rule);
+  if (detector != nullptr && detector->info->schema) {  // DDL: to be run as printed
+    for (const std::string& line : {finding.fix.sql, finding.fix.advice}) {
+      if (!line.empty()) lines.push_back(line);
+    }
+  } else if (!finding.fix.sql.empty() && DiffersBeyondSelectList(finding.statement.sql, finding.fix.sql)) {
     lines.push_back(ShortenSql(finding.fix.sql, sql_width));
   }
   if (lines.empty() && !finding.fix.advice.empty()) lines.push_back(finding.fix.advice);

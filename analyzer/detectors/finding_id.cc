@@ -35,6 +35,10 @@ FindingId EdgeId(std::string_view rule, std::string_view parent_relation, std::s
                           child_relation, child_column, parent_relation, parent_column));
 }
 
+FindingId SchemaId(std::string_view rule, std::string_view subject) {
+  return Make(fmt::format("{}/{} {}", rule, kFindingIdVersion, subject));
+}
+
 std::string Skeleton(const trace::StatementRow& statement) {
   const sql::Facts& facts = statement.facts;
   std::set<std::string> relations;

@@ -27,5 +27,7 @@ FindingId EdgeId(std::string_view rule, std::string_view parent_relation, std::s
 // A statement that names no relation (unparsed, or none in it) is told apart by its shape.
 std::string Skeleton(const trace::StatementRow& statement);
 FindingId SkeletonId(std::string_view rule, const trace::StatementRow& statement);
+// Of the schema, whatever statements touch it: `subject` is "relation" or "relation.column, column".
+FindingId SchemaId(std::string_view rule, std::string_view subject);
 
 }  // namespace pgassay::detectors

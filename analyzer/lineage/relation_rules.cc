@@ -63,6 +63,8 @@ bool IsPlainKey(std::string_view column) {
 
 }  // namespace
 
+std::string FoldWords(std::string_view name) { return SnakeCase(name); }
+
 std::string FoldName(std::string_view name) {
   std::string out = SnakeCase(name);
   CutPartitionSuffix(out);

@@ -29,6 +29,8 @@ struct ColumnName {
   friend auto operator<=>(const ColumnName&, const ColumnName&) = default;
 };
 
+// "unitPrice" -> "unit_price": lower case, words parted by '_'.
+std::string FoldWords(std::string_view name);
 // "OrderItem" and "order_items_2024_01" -> "order_item", "order_items": lower case, words parted by '_', partition
 // suffix cut.
 std::string FoldName(std::string_view name);

@@ -1,9 +1,11 @@
 // A TraceView from a case file of tests/detectors/<rule>/: only what the case is about, the rest has sensible defaults.
 // Times in ms.
-//   statements       {id, sql, op, relations, equals, ranges, joins, sorts, outputs, target, flags}; columns as
-//   "relation.column" columns          {"<statement id>": [[relation, name, attnum, bytes, cells, nulls], …]} units
-//   {id, kind, label, scope, phase, joined_to, database_ms, flags} unit_statements, repeats, edges: the rows' own
-//   names; statement ids as "statement", "parent", "child"
+//   statements       {id, sql, op, relations, equals, ranges, contains, nulls, sets, joins, sorts, outputs, target,
+//                     function, flags}; columns as "relation.column"
+//   columns          {"<statement id>": [[relation, name, attnum, bytes, cells, nulls], …]}
+//   units            {id, kind, label, scope, phase, joined_to, database_ms, flags}
+//   unit_statements, repeats, edges: the rows' own names; statement ids as "statement", "parent", "child"
+//   tables           catalog_case.h
 #pragma once
 
 #include <algorithm>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "analyzer/detectors/detector.h"
+#include "tests/analyzer/detectors/catalog_case.h"
 
 namespace pgassay::tests {
 
@@ -34,6 +37,7 @@ class ViewCase {
       view_.unit_statements.push_back(UnitStatementOf(item));
     for (const Json& item : json.value("repeats", Json::array())) view_.repeats.push_back(RepeatOf(item));
     for (const Json& item : json.value("edges", Json::array())) view_.edges.push_back(EdgeOf(item));
+    if (json.contains("tables")) view_.catalogs.push_back(CatalogCase(json["tables"]).snapshot());
     detectors::ResolveJoinedUnits(view_);
   }
   const TraceView& view() const { return view_; }
@@ -82,6 +86,15 @@ class ViewCase {
     };
     compare("equals", sql::Comparator::kEqual);
     compare("ranges", sql::Comparator::kRange);
+    compare("contains", sql::Comparator::kContains);
+    compare("nulls", sql::Comparator::kIsNull);
+    for (sql::Comparison& comparison : facts.comparisons) {
+      if (comparison.comparator == sql::Comparator::kIsNull) comparison.slot = -1;
+      comparison.operator_name = comparison.comparator == sql::Comparator::kContains ? "@>" : "=";
+      comparison.function = json.value("function", "");
+    }
+    for (const Json& name : json.value("sets", Json::array()))
+      facts.assignments.push_back({ColumnOf(facts, name.get<std::string>()), slot++, false});
     for (const Json& pair : json.value("joins", Json::array())) {
       facts.joins.push_back(
           {ColumnOf(facts, pair.at(0).get<std::string>()), ColumnOf(facts, pair.at(1).get<std::string>())});
@@ -161,6 +174,8 @@ class ViewCase {
     row.database_ns = Ns(json, "database_ms");
     row.gap_p90_ns = Ns(json, "gap_p90_ms");
     row.median_ns = Ns(json, "median_ms");
+    row.first_no = json.value("first_no", int64_t{0});
+    row.last_no = json.value("last_no", row.first_no);
     return row;
   }
 
@@ -185,6 +200,8 @@ class ViewCase {
     row.parent_position = json.value("parent_position", 0);
     row.child_statement_id = json.at("child").get<int64_t>();
     row.children = Count(json, "children", 1);
+    row.parent_column.relation = json.value("relation", "");
+    row.parent_column.column = json.value("column", "");
     return row;
   }
 
