@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "analyzer/detectors/schema.h"
 #include "analyzer/detectors/words.h"
 
 namespace pgassay {
@@ -200,6 +201,7 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
       if (!session.opaque_reason.empty()) ++opaque_reasons[session.opaque_reason];
     }
 
+    if (!options.catalogs.empty()) view->catalogs = options.catalogs;
     view->totals.units = CountRootUnits(view->units);
     Add(report.totals, view->totals);
     std::vector<Finding> findings = detectors::Detect(*view, options.rules);
@@ -208,13 +210,23 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
     std::ranges::move(findings, std::back_inserter(report.findings));
     std::ranges::move(*gaps, std::back_inserter(report.gaps));
   }
+  if (trace_paths.empty()) {
+    detectors::TraceView view;
+    view.catalogs = options.catalogs;
+    report.findings = detectors::Detect(view, options.rules);
+  }
   statements.MoveTo(report);
   if (trace_paths.size() > 1) {
     report.totals.statements = report.statements.size();
     detectors::MergeFindings(report.findings);
     detectors::SortFindings(report.findings, detectors::kDefaultRoundTripMs);
   }
-  AddWarnings(report, opaque_reasons);
+  if (!trace_paths.empty()) AddWarnings(report, opaque_reasons);
+  for (const catalog::Snapshot& snapshot : options.catalogs) {
+    report.subject += fmt::format("{}{} of {}", report.subject.empty() ? "" : ", ",
+                                  Counted(detectors::JudgedTables(snapshot).size(), "table"), snapshot.database);
+    report.warnings.insert(report.warnings.end(), snapshot.notes.begin(), snapshot.notes.end());
+  }
   return report;
 }
 

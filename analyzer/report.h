@@ -25,7 +25,8 @@ struct CatalogSummary {
 };
 
 struct Report {
-  std::vector<std::string> trace_paths;
+  std::vector<std::string> trace_paths;                 // none: of databases alone
+  std::string subject;                                  // of a live look: "12 tables of shop"; "" otherwise
   trace::Totals totals;                                 // added over the traces
   std::vector<Finding> findings;                        // most costly first
   std::map<std::string, size_t, std::less<>> trace_of;  // a finding's id -> the first of trace_paths that has it
@@ -40,10 +41,12 @@ struct Report {
 
 struct ReportOptions {
   detectors::RuleOptions rules;
+  std::vector<catalog::Snapshot> catalogs = {};  // a live look, instead of what the traces have
 };
 
-// Several traces: totals are added, findings of equal id and statements of equal shape merged (of quantiles the highest
-// is kept; ids are those of the first trace that has the statement, made unique).
+// Without a trace: what the catalogues alone say. Several traces: totals are added, findings of equal id and statements
+// of equal shape merged (of quantiles the highest is kept; ids are those of the first trace that has the statement,
+// made unique).
 Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const ReportOptions& options);
 
 }  // namespace pgassay

@@ -54,6 +54,11 @@ constexpr std::array kCommands = std::to_array<Command>({
      "A and B are traces or baselines. Lists findings that are new, fixed, grown or shrunk, what each test or\n"
      "route asks more or less, and statements that came or went.",
      RunDiff},
+    {"lint", kLint, "--database URI", "nothing", 0, 0, false, "schema checks on a live database",
+     "Reads the catalogue over a read-only connection with short limits, counts what the rules of schema need\n"
+     "(no value leaves the server), and reports. With --trace the traffic of a recording weights and completes\n"
+     "the findings. Rules of the normal forms are off until pgassay.toml enables them.",
+     RunLint},
     {"rules", kRules, "[ID]", "nothing", 0, 1, false, "list the rules, or explain one",
      "Options of a rule are set in pgassay.toml, in its table [rules.ID].", RunRules},
     {"config", kConfig, "", "nothing", 0, 0, false, "the settings in effect, and where each came from",

@@ -51,6 +51,7 @@ int RunGate(const Invocation& invocation);
 int RunDiff(const Invocation& invocation);
 int RunRules(const Invocation& invocation);
 int RunConfig(const Invocation& invocation);
+int RunLint(const Invocation& invocation);
 int RunTlsInit(const Invocation& invocation);
 
 // The whole program: parses, resolves settings, runs the command. What main() returns.

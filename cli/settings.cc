@@ -30,11 +30,15 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
     {"env", SettingKind::kList, "NAME", "", 0, 0, kRun,
      "also rewrite this variable: an URL, HOST:PORT, or a host whose port is in its sibling (DB_HOST, DB_PORT); may be "
      "repeated"},
-    {"trace", SettingKind::kText, "FILE", "", 0, 0, kRun | kProxy,
-     "the file to record into (run: pgassay.db in the working directory, or the next free pgassay-N.db)"},
-    {"database", SettingKind::kText, "URI", "", 0, 0, kRun | kProxy,
-     "also read the catalogue of this database (a postgresql:// URL), over a read-only connection of pgassay's own, into "
-     "the trace; auto: of every database that is used, with the address and login of the server's URL"},
+    {"trace", SettingKind::kText, "FILE", "", 0, 0, kRun | kProxy | kLint,
+     "the file to record into (run: pgassay.db in the working directory, or the next free pgassay-N.db); lint: the one "
+     "to "
+     "read"},
+    {"database", SettingKind::kText, "URI", "", 0, 0, kRun | kProxy | kLint,
+     "also read the catalogue of this database (a postgresql:// URL), over a read-only connection of pgassay's own, "
+     "into "
+     "the trace; auto: of every database that is used, with the address and login of the server's URL; lint: the "
+     "database to look at"},
     {"append", SettingKind::kSwitch, "", "false", 0, 0, kRun | kProxy, "record into a trace that exists already"},
     {"threads", SettingKind::kCount, "N", "1", 1, kMaxLoops, kRun | kProxy, "relay loops"},
     {"max-connections", SettingKind::kCount, "N", "1000", 1, 1e6, kProxy, "clients beyond this are refused"},
@@ -70,16 +74,16 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
     {"service", SettingKind::kText, "NAME", "", 0, 0, kRun | kGate | kBaseline | kDiff,
      "only this service of pgassay.toml ([service.NAME]): its policy, its baseline and, where it names some, its "
      "sessions"},
-    {"format", SettingKind::kText, "F", "terminal", 0, 0, kRun | kReport | kQueries | kShow | kGate | kDiff,
+    {"format", SettingKind::kText, "F", "terminal", 0, 0, kRun | kReport | kLint | kQueries | kShow | kGate | kDiff,
      "terminal, json, markdown, github, sarif, junit, gitlab or csv; queries, show and diff: terminal or json"},
-    {"output", SettingKind::kText, "FILE", "", 0, 0, kRun | kReport | kQueries | kBaseline | kGate | kDiff,
+    {"output", SettingKind::kText, "FILE", "", 0, 0, kRun | kReport | kLint | kQueries | kBaseline | kGate | kDiff,
      "write there instead of standard output"},
-    {"all", SettingKind::kSwitch, "", "false", 0, 0, kRun | kReport | kGate | kDiff,
+    {"all", SettingKind::kSwitch, "", "false", 0, 0, kRun | kReport | kLint | kGate | kDiff,
      "everything, not the ten most costly"},
-    {"fail-on", SettingKind::kList, "WHAT", "", 0, 0, kRun | kReport,
+    {"fail-on", SettingKind::kList, "WHAT", "", 0, 0, kRun | kReport | kLint,
      "exit 1 when there is a finding that is proven, one that is at least likely, or one of the rule named; may be "
      "repeated"},
-    {"rtt", SettingKind::kNumber, "MS", "1", 0, 60000, kRun | kReport | kGate | kDiff,
+    {"rtt", SettingKind::kNumber, "MS", "1", 0, 60000, kRun | kReport | kLint | kGate | kDiff,
      "the network's round trip, in milliseconds, at which saved round trips are priced"},
     {"sort", SettingKind::kText, "BY", "time", 0, 0, kQueries, "time, calls, rows, bytes or errors"},
     {"limit", SettingKind::kCount, "N", "20", 0, kMany, kQueries, "how many statements; 0 is all"},

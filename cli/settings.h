@@ -35,7 +35,8 @@ enum CommandBit : unsigned {
   kTlsInit = 128,
   kBaseline = 256,
   kGate = 512,
-  kDiff = 1024
+  kDiff = 1024,
+  kLint = 2048
 };
 
 struct SettingInfo {

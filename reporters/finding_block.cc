@@ -50,7 +50,7 @@ void WriteFindingBody(const Report& report, const Finding& finding, Page& page) 
     label = "";
   }
   const std::string path = TracePathOf(report, finding);
-  if (!path.empty()) {
+  if (!path.empty() && report.subject.empty()) {  // a live look is in no file
     page.WriteLabelled(kBodyIndent, "more", kLabelWidth,
                        fmt::format("pgassay show {} {}", path, ShortId(report, finding)), Ink::kDim);
   }

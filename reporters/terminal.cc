@@ -43,6 +43,13 @@ std::string CleanText(const trace::Totals& totals) {
                      FormatDuration(totals.database_ns));
 }
 
+// Of a live look first what was looked at.
+std::string HeadText(const Report& report, bool clean) {
+  if (report.trace_paths.empty()) return report.subject + (clean ? " · nothing found" : "");
+  const std::string text = clean ? CleanText(report.totals) : TotalsText(report.totals);
+  return report.subject.empty() ? text : report.subject + " · " + text;
+}
+
 std::string CountsText(const Report& report, size_t shown) {
   std::string text = FindingCounts(report.findings);
   if (shown < report.findings.size()) {
@@ -58,8 +65,8 @@ void WriteTerminal(const Report& report, const ReportStyle& style, std::ostream&
   Page page(style, out);
   if (report.verdict) return WriteVerdict(report, page);
   constexpr size_t kToolWidth = 10;
-  const bool clean = report.findings.empty() && report.totals.executions > 0;
-  page.WriteLabelled(0, "pgassay", kToolWidth, clean ? CleanText(report.totals) : TotalsText(report.totals));
+  const bool clean = report.findings.empty() && (report.totals.executions > 0 || report.trace_paths.empty());
+  page.WriteLabelled(0, "pgassay", kToolWidth, HeadText(report, clean));
   if (!report.findings.empty()) page.Blank();
 
   const std::vector<const Finding*> shown = Shown(report.findings, style);
@@ -75,7 +82,7 @@ void WriteTerminal(const Report& report, const ReportStyle& style, std::ostream&
   if (!shown.empty()) page.Write(1, CountsText(report, shown.size()), Ink::kBold);
   for (const std::string& warning : report.warnings) page.WriteLabelled(1, "!", 2, warning, Ink::kWarning);
   if (!report.findings.empty() || !report.warnings.empty()) page.Blank();
-  page.Write(1, AccountingText(report), Ink::kDim);
+  if (!report.trace_paths.empty()) page.Write(1, AccountingText(report), Ink::kDim);
 }
 
 }  // namespace pgassay::reporters
