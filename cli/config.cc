@@ -49,7 +49,7 @@ int RunConfig(const Invocation& invocation) {
       line(fmt::format("{} = {}", name, is_set ? set->second.find(name)->second : default_value),
            is_set ? std::string_view(invocation.settings.file_path()) : "default");
     };
-    option("enabled", 1);
+    option("enabled", detector.info->enabled_by_default ? 1 : 0);
     for (const detectors::OptionInfo& info : detector.info->options) option(info.name, info.default_value);
   }
   const auto written = WriteOutput("", text);
