@@ -50,8 +50,11 @@ UnitState& UnitAssignment::Unscoped(SessionState& session, const Execution& exec
 
   if (!tags.trace_id.empty()) return OfTrace(session, execution, tags, current, in_transaction);
   if (in_transaction && current != nullptr) {
-    if (current->row.label.empty() && !tags.label.empty()) current->row.label = tags.label;
-    return OfSavepoint(session, *current, execution);
+    // A savepoint's tag is of what it opens, not of what came before: of the route, not of the test's fixtures.
+    UnitState& unit = OfSavepoint(session, *current, execution);
+    if (&unit != current && !tags.label.empty()) unit.row.label = tags.label;
+    if (unit.row.label.empty()) unit.row.label = tags.label;
+    return unit;
   }
   const bool fits = current != nullptr && !StartsAnew(session, *current, execution, tags, gap);
   if (!in_transaction && gap > 0) session.AddGap(gap);

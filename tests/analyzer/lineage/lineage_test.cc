@@ -492,6 +492,22 @@ TEST(Units, SavepointsOfARolledBackWrapperAreTestsOfTheirOwn) {
   EXPECT_TRUE(f.said.Edges(f.users.id, f.orders.id).empty());
 }
 
+TEST(Units, ATaggedSavepointNamesWhatItOpensAndNotTheFixturesBefore) {
+  Fixture f;
+  const std::vector<sql::Tag> route = {{"route", "/orders"}};
+  f.t.Begin(f.c);
+  f.t.Run(f.c, f.t.Control(sql::Operation::kSavepoint, "s"));
+  f.t.Run(f.c, f.users, {}, Column(1, 9));
+  f.t.Run(f.c, f.t.Control(sql::Operation::kReleaseSavepoint, "s"));
+  f.t.Run(f.c, f.t.Control(sql::Operation::kSavepoint, "s"), {}, {}, {.tags = route});
+  f.t.Run(f.c, f.orders, {1}, {{101, 1}}, {.tags = route});
+  f.t.Rollback(f.c);
+  f.t.Play(f.said);
+  EXPECT_EQ(f.said.units.at(1).label, "");
+  EXPECT_EQ(f.said.units.at(2).label, "");
+  EXPECT_EQ(f.said.units.at(3).label, "/orders");
+}
+
 // As psycopg 3 begins: the catalogue is asked under a savepoint, and rolled back.
 TEST(Units, ADriversSavepointWrapsNothingOfTheApplications) {
   Fixture f;
