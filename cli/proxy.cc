@@ -8,6 +8,7 @@
 #include "cli/address_plan.h"
 #include "cli/catalog_sources.h"
 #include "cli/commands.h"
+#include "cli/control_socket.h"
 #include "cli/encryption.h"
 #include "cli/signals.h"
 #include "cli/status_line.h"
@@ -130,6 +131,11 @@ Result<SupervisorOptions> OptionsFrom(const Invocation& invocation) {
   options.relay.plaintext_remote = settings.Switch("allow-plaintext-remote");
   options.relay.keep_binding_offer = settings.Switch("keep-binding-offer");
   options.relay.routes = std::move(*routes);
+  if (const std::string address = settings.Text("control"); !address.empty()) {
+    auto control = ControlAt(address, settings, invocation.environment);
+    if (!control) return std::unexpected(control.error());
+    options.relay.control = std::move(*control);
+  }
   options.relay.threads = static_cast<int>(settings.Count("threads"));
   options.relay.max_connections = static_cast<int>(settings.Count("max-connections"));
   options.trace.path = settings.Text("trace");
@@ -153,6 +159,8 @@ void SayReady(const Supervisor& supervisor, const SupervisorOptions& options) {
   }
   const std::string upstream = one_server ? fmt::format("upstream {}, ", relay::ToString(routes.front().upstream)) : "";
   Say(fmt::format("listening on {}, {}recording into {}", fmt::join(listeners, ", "), upstream, options.trace.path));
+  if (options.relay.control)
+    Say(fmt::format("test runners: PGASSAY_CONTROL={}", relay::ToString(supervisor.control())));
 }
 
 // Certificates that cannot be used are told, and those in use stay.

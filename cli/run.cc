@@ -14,6 +14,7 @@
 #include "cli/child_process.h"
 #include "cli/commands.h"
 #include "cli/connection_watch.h"
+#include "cli/control_socket.h"
 #include "cli/encryption.h"
 #include "cli/findings_output.h"
 #include "cli/gate_output.h"
@@ -166,6 +167,20 @@ std::vector<uint16_t> Ports(const std::vector<relay::Address>& addresses) {
   return ports;
 }
 
+// A PGASSAY_CONTROL that is there already is another recording's: only what was said to this one counts.
+Result<relay::ControlOptions> ControlFor(const Invocation& invocation, PrivateFolder& folder) {
+  const SettingValue& said = invocation.settings.Value("control");
+  if (said.texts.empty() || said.origin == "PGASSAY_CONTROL") {
+    auto made = PrivateFolder::Make(invocation.environment);
+    if (!made) return std::unexpected(made.error());
+    folder = std::move(*made);
+    return ControlIn(folder);
+  }
+  Environment environment = invocation.environment;
+  if (!environment.GetFilled("PGASSAY_CONTROL_TOKEN")) environment.Set("PGASSAY_CONTROL_TOKEN", RandomToken());
+  return ControlAt(said.texts.back(), invocation.settings, environment);
+}
+
 int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const Encryption& encryption,
                 const std::string& program, const FindingsOutput& output, const std::optional<GateOutput>& gate) {
   const sigset_t mask = CurrentSignalMask();
@@ -175,11 +190,16 @@ int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const Enc
   auto catalogs = CatalogSources(invocation.settings, plan.upstreams, encryption.upstreams);
   if (!catalogs) return Trouble(catalogs.error().message);
   options.ingest.catalogs = std::move(*catalogs);
+  PrivateFolder folder;
+  auto control = ControlFor(invocation, folder);
+  if (!control) return Trouble(control.error().message);
+  options.relay.control = std::move(*control);
   auto supervisor = Supervisor::Start(options);
   if (!supervisor) return Trouble(supervisor.error().message);
   SayWhatIsRecorded(plan, options);
   const std::vector<uint16_t> ports = Ports(supervisor->bound());
   Environment environment = ThroughPorts(invocation.environment, plan, ports);
+  TellControl(environment, supervisor->control(), options.relay.control->token);
   const UniqueFd passwords = LendPasswords(environment, plan, ports, Machine::ThisOne());
   const auto child = StartChild(program, invocation.child, environment, mask);
   if (!child) {

@@ -48,6 +48,9 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
      "how long open sessions may go on after SIGINT or SIGTERM"},
     {"keep-tag", SettingKind::kList, "KEY", "", 0, 0, kRun | kProxy,
      "also store this key of the tags in SQL comments; may be repeated"},
+    {"control", SettingKind::kText, "ADDR", "", 0, 0, kRun | kProxy,
+     "where test runners say which test is running: a socket's path or HOST:PORT (run: a socket in a private folder, "
+     "named in PGASSAY_CONTROL)"},
     {"allow-root", SettingKind::kSwitch, "", "false", 0, 0, kProxy, "run although this is root"},
     {"allow-plaintext-remote", SettingKind::kSwitch, "", "false", 0, 0, kProxy,
      "let other machines connect without TLS, where --listen names an address that they reach"},

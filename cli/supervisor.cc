@@ -141,6 +141,10 @@ class Supervisor::State {
         key_(HashKey::Random()),
         listeners_(std::move(listeners)) {
     for (const relay::Listener& listener : listeners_) bound_.push_back(listener.bound);
+    if (options_.relay.control) {
+      control_ = bound_.back();
+      bound_.pop_back();
+    }
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -156,6 +160,7 @@ class Supervisor::State {
   Result<> Stop();
 
   const std::vector<relay::Address>& bound() const { return bound_; }
+  const relay::Address& control() const { return control_; }
   SharedTotals& totals() const { return memory_.totals(); }
   const std::string& recorder_error() const { return recorder_error_; }
 
@@ -198,6 +203,7 @@ class Supervisor::State {
   HashKey key_;
   std::vector<relay::Listener> listeners_;  // until the relay has them
   std::vector<relay::Address> bound_;
+  relay::Address control_;
   pid_t relay_ = 0;
   pid_t recorder_ = 0;
   Pipe stop_;
@@ -338,6 +344,7 @@ Supervisor::Supervisor(Supervisor&&) noexcept = default;
 Supervisor::~Supervisor() = default;
 
 const std::vector<relay::Address>& Supervisor::bound() const { return state_->bound(); }
+const relay::Address& Supervisor::control() const { return state_->control(); }
 const SharedTotals& Supervisor::totals() const { return state_->totals(); }
 const std::string& Supervisor::recorder_error() const { return state_->recorder_error(); }
 void Supervisor::ReloadCertificates() { state_->totals().certificates.fetch_add(1, std::memory_order_acq_rel); }

@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proxy/base/clock.h"
 
@@ -150,6 +151,27 @@ int32_t PeerProcess(int unix_fd) {
   return ::getsockopt(unix_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
 }
 
+ParentPids ParentsOf(int32_t pid) {
+  ParentPids parents{};
+  for (int32_t& parent : parents) {
+    const std::unique_ptr<FILE, int (*)(FILE*)> status(std::fopen(fmt::format("/proc/{}/stat", pid).c_str(), "re"),
+                                                       &std::fclose);
+    if (!status) break;
+    std::array<char, 512> line{};
+    const size_t got = std::fread(line.data(), 1, line.size() - 1, status.get());
+    const std::string_view text(line.data(), got);
+    const size_t name_end = text.rfind(')');  // pid (name) state parent …; a name may hold anything
+    if (name_end == std::string_view::npos || name_end + 4 >= text.size()) break;
+    std::from_chars(text.data() + name_end + 4, text.data() + text.size(), parent);
+    if (parent <= 1) {
+      parent = 0;
+      break;
+    }
+    pid = parent;
+  }
+  return parents;
+}
+
 ClientProcessFinder::ClientProcessFinder() : thread_([this] { Run(); }) {}
 
 ClientProcessFinder::~ClientProcessFinder() {
@@ -166,7 +188,7 @@ std::shared_ptr<const ClientPid> ClientProcessFinder::Find(const SocketAddress& 
   if (client.loopback()) {
     const std::scoped_lock lock(mutex_);
     if (questions_.size() < kMaxQuestions) {
-      questions_.push_back({client, us, answer});
+      questions_.push_back({.client = client, .us = us, .answer = answer});
       wake_.notify_one();
       return answer;
     }
@@ -175,9 +197,17 @@ std::shared_ptr<const ClientPid> ClientProcessFinder::Find(const SocketAddress& 
   return answer;
 }
 
+void ClientProcessFinder::Expect(int32_t pid) {
+  const std::scoped_lock lock(mutex_);
+  tells_parents_ = true;
+  if (pid > 0) expected_.push_back(pid);
+}
+
 void ClientProcessFinder::Run() {
   while (const std::optional<Question> question = Next()) {
-    question->answer->value.store(Answer(*question), std::memory_order_release);
+    const int32_t pid = Answer(*question);
+    if (pid > 0 && question->wants_parents) question->answer->parents = ParentsOf(pid);
+    question->answer->value.store(pid, std::memory_order_release);
   }
 }
 
@@ -189,8 +219,10 @@ std::optional<ClientProcessFinder::Question> ClientProcessFinder::Next() {
     for (const Question& question : questions_) question.answer->value = 0;
     return std::nullopt;
   }
+  for (const int32_t pid : std::exchange(expected_, {})) Know(pid);
   Question question = std::move(questions_.front());
   questions_.pop_front();
+  question.wants_parents = tells_parents_;
   return question;
 }
 
@@ -210,11 +242,15 @@ int32_t ClientProcessFinder::Answer(const Question& question) {
   if (!MayScan()) return 0;
   for (const int32_t pid : AllProcesses()) {
     if (!HasOpen(pid, link)) continue;
-    known_.insert(known_.begin(), pid);
-    if (known_.size() > kMaxKnown) known_.pop_back();
+    Know(pid);
     return pid;
   }
   return 0;
+}
+
+void ClientProcessFinder::Know(int32_t pid) {
+  known_.insert(known_.begin(), pid);
+  if (known_.size() > kMaxKnown) known_.pop_back();
 }
 
 bool ClientProcessFinder::MayScan() {

@@ -6,6 +6,7 @@
 // PeerProcess() asks the socket.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -17,14 +18,19 @@
 #include <vector>
 
 #include "proxy/relay/sockets.h"
+#include "proxy/session/query_event.h"
 
 namespace pgassay::relay {
 
 int32_t PeerProcess(int unix_fd);
+// The processes above one, nearest first, as far as /proc tells; 0: no more.
+using ParentPids = std::array<int32_t, session::kMaxClientParents>;
+ParentPids ParentsOf(int32_t pid);
 
 struct ClientPid {
   static constexpr int32_t kPending = -1;
   std::atomic<int32_t> value = kPending;
+  ParentPids parents{};  // there once `value` is
 };
 
 class ClientProcessFinder {
@@ -34,6 +40,9 @@ class ClientProcessFinder {
   ClientProcessFinder(const ClientProcessFinder&) = delete;
   ClientProcessFinder& operator=(const ClientProcessFinder&) = delete;
 
+  // Any thread. A process that will connect, 0: none yet. It is looked at before any scan. From then on parents are
+  // told too.
+  void Expect(int32_t pid);
   // Any thread. The answer appears in the returned value; a connection that cannot be looked up is answered at once.
   std::shared_ptr<const ClientPid> Find(const SocketAddress& client, const SocketAddress& us);
 
@@ -44,10 +53,12 @@ class ClientProcessFinder {
     SocketAddress client;
     SocketAddress us;
     std::shared_ptr<ClientPid> answer;
+    bool wants_parents = false;
   };
   void Run();
   std::optional<Question> Next();
   int32_t Answer(const Question& question);
+  void Know(int32_t pid);
   bool MayScan();
 
   std::vector<int32_t> known_;  // processes met before, the latest first
@@ -57,6 +68,8 @@ class ClientProcessFinder {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Question> questions_;
+  std::vector<int32_t> expected_;  // until the thread knows them
+  bool tells_parents_ = false;
   bool ending_ = false;
   std::thread thread_;
 };

@@ -28,7 +28,7 @@
 
 namespace pgassay::relay {
 
-enum class WatchKind : uint8_t { kStop, kListener, kClient, kServer };
+enum class WatchKind : uint8_t { kStop, kListener, kClient, kServer, kControlListener, kControl };
 
 // What an epoll event points at.
 struct Watched {

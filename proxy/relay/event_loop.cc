@@ -38,7 +38,7 @@ EventLoop::EventLoop(Shared& shared, SharedRing& ring, LoopTotals& totals, const
 
 EventLoop::~EventLoop() = default;
 
-Result<> EventLoop::Open() {
+Result<> EventLoop::Open(bool first) {
   epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) return Fail(fmt::format("cannot start a relay loop: {}", ErrnoText(errno)));
   epoll_event event{.events = EPOLLIN, .data = {.ptr = &stop_}};
@@ -49,6 +49,10 @@ Result<> EventLoop::Open() {
     listeners_.emplace_back(static_cast<uint16_t>(route));
   }
   WatchListeners();
+  if (shared_.control_fd >= 0) {
+    sink_.ExpectRunners();
+    if (first) control_.emplace(epoll_.get(), shared_.control_fd, shared_.control_token, shared_.clients, sink_);
+  }
   return {};
 }
 
@@ -71,17 +75,22 @@ void EventLoop::Run() {
       if (stopping_ && EndDrain(count <= 0)) break;
     }
     closed_.clear();
+    if (control_) {
+      control_->FreeClosed();
+      if (control_->waiting()) control_->OnTime(MonotonicNowNs());
+    }
     if (sink_.waiting()) sink_.Release(MonotonicNowNs(), false);
     if (!sink_.waiting()) totals_.watermark_ns.store(now_ns_, std::memory_order_release);
   }
   closed_.clear();
+  if (control_) control_->End(MonotonicNowNs());
   sink_.Release(0, true);
   totals_.watermark_ns.store(now_ns_, std::memory_order_release);
   totals_.sleeping.store(1, std::memory_order_release);
 }
 
 int EventLoop::WaitMilliseconds() const {
-  if (sink_.waiting()) return 1;
+  if (sink_.waiting() || (control_ && control_->waiting())) return 1;
   int64_t until = deadlines_.empty() ? 0 : deadlines_.begin()->first;
   if (accept_again_ns_ != 0 && (until == 0 || accept_again_ns_ < until)) until = accept_again_ns_;
   if (stopping_) {
@@ -98,6 +107,9 @@ void EventLoop::OnEvent(Watched& watched, uint32_t events) {
       return Stop();
     case WatchKind::kListener:
       return Accept(static_cast<ListenerWatch&>(watched));
+    case WatchKind::kControlListener:
+    case WatchKind::kControl:
+      return control_->OnEvent(watched);
     case WatchKind::kClient:
     case WatchKind::kServer:
       break;
@@ -347,12 +359,14 @@ void EventLoop::BeginRelaying(Connection& connection) {
   std::string_view first(connection.held.data(), connection.held_bytes);
   if (connection.cancel_request.empty()) {
     connection.session_id = shared_.next_session_id.fetch_add(1, std::memory_order_relaxed);
+    const int32_t pid = connection.client_pid ? 0 : PeerProcess(connection.client.fd.get());
     session::SessionIdentity identity{.session_id = connection.session_id,
                                       .connected_ns = connection.connected_ns,
-                                      .client_pid = connection.client_pid ? 0 : PeerProcess(connection.client.fd.get()),
+                                      .client_pid = pid,
                                       .route = connection.route,
                                       .client_address = ToText(PeerAddress(connection.client.fd.get())),
                                       .upstream_address = ToText(connection.server_address)};
+    if (shared_.control_fd >= 0 && pid > 0) identity.client_parents = ParentsOf(pid);
     connection.session = std::make_unique<session::Session>(std::move(identity), shared_.key, sink_);
     if (connection.client_pid) sink_.AwaitClient(connection.session_id, std::move(connection.client_pid));
     Count(totals_.sessions_opened);

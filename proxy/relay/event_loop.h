@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -21,6 +22,7 @@
 #include "proxy/base/shared_totals.h"
 #include "proxy/relay/cancel_keys.h"
 #include "proxy/relay/connection.h"
+#include "proxy/relay/control.h"
 #include "proxy/relay/ring_sink.h"
 #include "proxy/relay/sockets.h"
 #include "proxy/relay/tls_contexts.h"
@@ -45,6 +47,8 @@ struct Shared {
   TlsContexts tls;
   bool tls_passthrough;
   bool keep_binding_offer;
+  int control_fd;  // -1: no control socket
+  std::string control_token;
   CancelKeys cancel_keys;
   ClientProcessFinder clients;
   std::atomic<uint64_t> next_session_id = 1;
@@ -59,7 +63,8 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
   ~EventLoop();
 
-  Result<> Open();
+  // The first loop has the control socket, if there is one.
+  Result<> Open(bool first);
   // Until the stop descriptor is readable and the sessions have ended or drain_ms is over.
   void Run();
 
@@ -126,6 +131,7 @@ class EventLoop {
   Shared& shared_;
   LoopTotals& totals_;
   RingSink sink_;
+  std::optional<Control> control_;
   UniqueFd epoll_;
   Watched stop_{WatchKind::kStop};
   std::vector<ListenerWatch> listeners_;

@@ -30,9 +30,12 @@ void RaiseDescriptorLimit(int max_connections) {
 }  // namespace
 
 Result<std::vector<Listener>> BindListeners(const RelayOptions& options) {
+  std::vector<Address> addresses;
+  for (const Route& route : options.routes) addresses.push_back(route.listen);
+  if (options.control) addresses.push_back(options.control->listen);
   std::vector<Listener> listeners;
-  for (const Route& route : options.routes) {
-    Result<UniqueFd> fd = Listen(route.listen);
+  for (const Address& address : addresses) {
+    Result<UniqueFd> fd = Listen(address);
     if (!fd) return std::unexpected(fd.error());
     const Address bound = ToAddress(LocalAddress(fd->get()));
     listeners.push_back({std::move(*fd), bound});
@@ -43,7 +46,7 @@ Result<std::vector<Listener>> BindListeners(const RelayOptions& options) {
 Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, RelayMemory memory, int stop_fd,
                int drain_ms) {
   assert(memory.rings.size() == static_cast<size_t>(options.threads) && options.threads <= kMaxLoops);
-  assert(listeners.size() == options.routes.size());
+  assert(listeners.size() == options.routes.size() + (options.control ? 1 : 0));
   RaiseDescriptorLimit(options.max_connections);
   Shared shared{.routes = {},
                 .max_connections = options.max_connections,
@@ -54,10 +57,12 @@ Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, Rel
                 .tls = TlsContexts(options, memory.totals->certificates),
                 .tls_passthrough = options.tls_passthrough,
                 .keep_binding_offer = options.keep_binding_offer,
+                .control_fd = options.control ? listeners.back().fd.get() : -1,
+                .control_token = options.control ? options.control->token : std::string(),
                 .cancel_keys = {},
                 .clients = {}};
   if (Result<> loaded = shared.tls.Load(); !loaded) return loaded;
-  for (size_t i = 0; i < listeners.size(); ++i) {
+  for (size_t i = 0; i < options.routes.size(); ++i) {
     Result<std::vector<SocketAddress>> upstreams = Resolve(options.routes[i].upstream, false);
     if (!upstreams) return std::unexpected(upstreams.error());
     const int listen_fd = listeners[i].fd.get();
@@ -73,7 +78,7 @@ Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, Rel
   for (size_t i = 0; i < memory.rings.size(); ++i) {
     loops.push_back(
         std::make_unique<EventLoop>(shared, memory.rings[i], memory.totals->loops[i], memory.totals->recorder));
-    if (Result<> opened = loops.back()->Open(); !opened) return opened;
+    if (Result<> opened = loops.back()->Open(i == 0); !opened) return opened;
   }
   std::vector<std::thread> threads;
   for (size_t i = 1; i < loops.size(); ++i) threads.emplace_back([&loop = *loops[i]] { loop.Run(); });

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -27,6 +28,12 @@ struct Route {
   UpstreamTlsOptions upstream_tls = {};
 };
 
+// Where runners of tests say which one is running: docs/control-protocol.md.
+struct ControlOptions {
+  Address listen;
+  std::string token = {};  // what they must say, "": nothing
+};
+
 struct RelayOptions {
   std::vector<Route> routes;
   int threads = 1;
@@ -36,6 +43,7 @@ struct RelayOptions {
   bool tls_passthrough = false;     // TLS that a client begins goes to the server unread; REQUIRES: no TLS of our own
   bool plaintext_remote = true;     // false: who listens beyond this machine serves TLS only
   bool keep_binding_offer = false;  // see channel_binding.h
+  std::optional<ControlOptions> control = {};
 };
 
 // Reads the certificates once, so that errors are told before anything starts, or before the relay is told to read
@@ -48,6 +56,7 @@ struct Listener {
   UniqueFd fd;
   Address bound;  // with the port that the kernel chose
 };
+// The control socket's, where there is one, comes last.
 Result<std::vector<Listener>> BindListeners(const RelayOptions& options);
 
 // Connects to each upstream once: errors name what is wrong (refused, no such host, not PostgreSQL, insists on TLS, its

@@ -16,6 +16,7 @@ constexpr size_t kColumnBuckets = 1 << 11;  // 8 192 row descriptions
 // On a busy machine the finder is scheduled late. With the recorder's commit interval this stays below the second that
 // a kill may cost.
 constexpr int64_t kClientPatience = 500'000'000;
+constexpr int64_t kClientPatienceOfRunners = 5'000'000'000;
 constexpr size_t kMaxWaitingBytes = 1 << 20;
 constexpr size_t kMaxKeptBytes = 2 << 20;
 constexpr size_t kValueBatchReserve = 4;  // value batches leave this part of the ring free
@@ -48,7 +49,10 @@ RingSink::RingSink(SharedRing& ring, LoopTotals& totals, const RecorderTotals& r
       recorder_(recorder),
       generation_(recorder.generation.load(std::memory_order_acquire)),
       texts_(kTextBuckets),
-      columns_(kColumnBuckets) {}
+      columns_(kColumnBuckets),
+      client_patience_ns_(kClientPatience) {}
+
+void RingSink::ExpectRunners() { client_patience_ns_ = kClientPatienceOfRunners; }
 
 bool RingSink::WantsText(uint64_t text_hash) { return texts_.Insert(text_hash); }
 bool RingSink::WantsColumns(uint64_t columns_hash) { return columns_.Insert(columns_hash); }
@@ -62,7 +66,7 @@ void RingSink::Emit(const session::Record& record) {
   session::EncodeRecord(record, encoded_);
   if (const auto* opened = std::get_if<session::SessionOpened>(&record); opened != nullptr && !clients_.empty()) {
     if (auto client = clients_.extract(opened->session_id)) {
-      Hold(std::move(client.mapped()), MonotonicNowNs() + kClientPatience);
+      Hold(std::move(client.mapped()), MonotonicNowNs() + client_patience_ns_);
       return Release(0, false);
     }
   }
@@ -83,7 +87,9 @@ void RingSink::Release(int64_t now_ns, bool force) {
     if (first.client) {
       const int32_t pid = first.client->value.load(std::memory_order_acquire);
       if (pid == ClientPid::kPending && !force && now_ns < first.until_ns) return;
-      std::get<session::SessionOpened>(record).client_pid = std::max(pid, 0);
+      auto& opened = std::get<session::SessionOpened>(record);
+      opened.client_pid = std::max(pid, 0);
+      if (pid > 0) opened.client_parents = first.client->parents;
       encoded_.clear();
       session::EncodeRecord(record, encoded_);
       Push(record, encoded_);
@@ -123,6 +129,12 @@ void RingSink::Remember(const session::Record& record, std::span<const std::byte
     open_sessions_.insert_or_assign(opened->session_id, std::vector(encoded.begin(), encoded.end()));
   } else if (const auto* closed = std::get_if<session::SessionClosed>(&record)) {
     open_sessions_.erase(closed->session_id);
+  } else if (const auto* mark = std::get_if<session::ScopeMark>(&record)) {
+    if (mark->phase == session::ScopePhase::kNone) {
+      runners_.erase(mark->runner_id);
+    } else {
+      runners_.insert_or_assign(mark->runner_id, std::vector(encoded.begin(), encoded.end()));
+    }
   }
 }
 
@@ -130,6 +142,7 @@ void RingSink::OnNewRecorder() {
   generation_ = recorder_.generation.load(std::memory_order_acquire);
   texts_.Clear();
   columns_.Clear();
+  for (const auto& [runner_id, mark] : runners_) Announce(mark);
   for (const auto& [session_id, opened] : open_sessions_) Announce(opened);
   for (const auto& [hash, text] : named_texts_.entries()) {
     if (texts_.Insert(hash)) Announce(text);

@@ -58,7 +58,9 @@ class RingSink : public session::RecordSink {
   bool WantsText(uint64_t text_hash) override;
   bool WantsColumns(uint64_t columns_hash) override;
 
-  // The session's SessionOpened gets its client_pid from here.
+  // The session's SessionOpened gets its client_pid from here. Waited for longer once there are runners: to which test
+  // a query belongs hangs on it.
+  void ExpectRunners();
   void AwaitClient(uint64_t session_id, std::shared_ptr<const ClientPid> client);
 
   // Call before each batch of readiness.
@@ -96,6 +98,7 @@ class RingSink : public session::RecordSink {
   RecentHashes texts_;
   RecentHashes columns_;
   std::vector<std::byte> encoded_;
+  std::unordered_map<uint64_t, std::vector<std::byte>> runners_;        // each one's last ScopeMark
   std::unordered_map<uint64_t, std::vector<std::byte>> open_sessions_;  // each one's SessionOpened, as it went
   std::array<RecentText, kRecentTexts> recent_texts_;
   size_t next_recent_text_ = 0;
@@ -104,6 +107,7 @@ class RingSink : public session::RecordSink {
   std::unordered_map<uint64_t, std::shared_ptr<const ClientPid>> clients_;
   std::deque<Waiting> waiting_;
   size_t waiting_bytes_ = 0;
+  int64_t client_patience_ns_;
 };
 
 }  // namespace pgassay::relay

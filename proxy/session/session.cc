@@ -106,6 +106,7 @@ void Session::State::Announce() {
                            .time_ns = now_ns_,
                            .connected_ns = login.identity.connected_ns,
                            .client_pid = login.identity.client_pid,
+                           .client_parents = login.identity.client_parents,
                            .route = login.identity.route,
                            .replication = login.replication,
                            .client_address = login.identity.client_address,

@@ -3,11 +3,13 @@
 //
 // The owner sends bytes on first and shows them here after, both ways: OnFrontend for client bytes, OnBackend for
 // server bytes. One thread does both, so a reply, which is read later, is never seen before its request. Any split of
-// the same bytes gives the same records (times aside, and where the row batches of one execution end). Once opaque, a session stays so and its calls only count.
-// decoded + skipped + opaque = all bytes passed in, at every moment. Memory: bounded (65 536 tokens, 10 000 names),
-// small when idle; nothing is allocated by a declared length. Threads: none of its own; one owner.
+// the same bytes gives the same records (times aside, and where the row batches of one execution end). Once opaque, a
+// session stays so and its calls only count. decoded + skipped + opaque = all bytes passed in, at every moment. Memory:
+// bounded (65 536 tokens, 10 000 names), small when idle; nothing is allocated by a declared length. Threads: none of
+// its own; one owner.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -43,6 +45,7 @@ struct SessionIdentity {
   int32_t client_pid;
   uint16_t route;
   std::string client_address, upstream_address;
+  std::array<int32_t, kMaxClientParents> client_parents = {};
 };
 
 struct ByteCounts {
