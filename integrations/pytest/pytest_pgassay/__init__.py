@@ -1,0 +1,1 @@
+"""pytest for pgassay: `pip install ./integrations/pytest`, then `pgassay run -- pytest`. Does nothing elsewhere."""
