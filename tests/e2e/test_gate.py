@@ -143,15 +143,17 @@ def test_a_known_relation_loaded_lazily_on_another_route_is_spread(project: Proj
     assert entry["kind"] == "spread" and "GET /reviews" in entry["new_places"]
 
 
-@pytest.mark.parametrize("seed", range(1, 51 if ALL else 4))
+@pytest.mark.parametrize("seed", range(1, 51 if ALL else 5))
 def test_runs_of_a_commit_have_one_baseline_in_any_order_on_a_busy_machine(project: Project, seed: int) -> None:
+    """Every other run with parallel workers."""
     plain = project.baseline().read_bytes()
+    workers = ("-n", str(2 + seed // 2 % 2)) if seed % 2 == 0 else ()
     stop = threading.Event()
     busy = [threading.Thread(target=_burn, args=(stop,)) for _ in range(2)]
     for thread in busy:
         thread.start()
     try:
-        trace = project.record(shuffle=seed)
+        trace = project.record(*workers, shuffle=seed)
     finally:
         stop.set()
         for thread in busy:
@@ -199,6 +201,68 @@ def test_a_proxy_that_is_stopped_halfway_is_inconclusive(project: Project) -> No
     done = project.pgassay("gate", trace)
     assert done.returncode == INCONCLUSIVE, done.stdout
     assert "has not ended in order" in done.stdout
+
+
+def test_a_session_that_cannot_be_read_is_inconclusive(project: Project) -> None:
+    project.baseline()
+    script = project.folder / "tests" / "test_opaque.py"
+    script.write_text(OPAQUE_TEST)
+    done = project.pgassay("run", "--gate", "--trace", "opaque.db", "--", *project.suite())
+    assert done.returncode == INCONCLUSIVE, done.stdout + done.stderr
+    assert "1 session could not be read to the end" in done.stdout
+
+
+# A message of a type that no protocol has.
+OPAQUE_TEST = """
+import os, socket
+from sqlalchemy import make_url
+from wire_client import message, startup
+
+def test_opaque():
+    url = make_url(os.environ["DATABASE_URL"])
+    with socket.create_connection((url.host, url.port)) as peer:
+        peer.sendall(startup({"user": url.username, "database": url.database}))
+        assert peer.recv(1)
+        peer.sendall(message(b"\\x01", b"what is this"))
+        while peer.recv(65536):
+            pass
+"""
+
+
+def test_dropped_events_are_inconclusive(project: Project) -> None:
+    """The recorder is held while more than the ring takes goes by."""
+    project.baseline()
+    (project.folder / "tests" / "test_flood.py").write_text(FLOOD_TEST)
+    done = project.pgassay("run", "--gate", "--trace", "dropped.db", "--", *project.suite())
+    assert done.returncode == INCONCLUSIVE, done.stdout + done.stderr
+    assert "did not fit the ring: queries are missing" in done.stdout
+
+
+FLOOD_TEST = """
+import os, signal, time
+from pathlib import Path
+from sqlalchemy import make_url
+from wire_client import Wire, bind, execute, message, parse
+
+def writes_trace(process):
+    try:
+        return any(os.readlink(file).endswith("dropped.db") for file in (process / "fd").iterdir())
+    except OSError:
+        return False
+
+def test_flood():
+    url = make_url(os.environ["DATABASE_URL"])
+    (recorder,) = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and writes_trace(p)]
+    one = parse("SELECT $1::int AS flood, $2::text") + bind([b"1", b"x" * 400]) + execute()
+    with Wire(url.port, user=url.username, database=url.database) as to:
+        os.kill(recorder, signal.SIGSTOP)
+        try:
+            for _ in range(120):
+                to.send(one * 500, message(b"S"))
+                to.replies()
+        finally:
+            os.kill(recorder, signal.SIGCONT)
+"""
 
 
 def _judged(trace: Path) -> int:

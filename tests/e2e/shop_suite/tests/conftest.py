@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from app.flags import FeatureFlag
@@ -24,12 +24,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         random.Random(int(seed)).shuffle(items)
 
 
+def database_of_worker(url: URL) -> URL:
+    """Parallel workers have a database each, as pytest-django gives them: they would wait for each other's unique keys."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return url
+    own = f"{url.database}_{worker}"
+    server = create_engine(url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        if not connection.scalar(text("SELECT count(*) FROM pg_database WHERE datname = :own"), {"own": own}):
+            connection.execute(text(f'CREATE DATABASE "{own}"'))
+    server.dispose()
+    return url.set(database=own)
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     url = make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+" + os.environ.get("SHOP_DRIVER", "psycopg2"))
+    url = database_of_worker(url)
     engine = create_engine(url)
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(4711)"))  # parallel workers share one database
         Base.metadata.create_all(connection)
     name_routes(engine)
     yield engine
