@@ -109,8 +109,8 @@ std::string CopyToRows(const Table& table, const std::string& stem, const Group&
                              catalog::QuoteIdentifier(table.relation->name + "_" + stem);
   return fmt::format(
       "CREATE TABLE {} AS SELECT t.{}, v.* FROM {} t CROSS JOIN LATERAL (VALUES {}) AS v (position{}) WHERE "
-      "num_nonnulls({}) > 0",
-      target, key, TableName(table), rows, columns, values);
+      "num_nonnulls({}) > 0; ALTER TABLE {} ADD PRIMARY KEY ({}, position)",
+      target, key, TableName(table), rows, columns, values, target, key);
 }
 
 Finding MakeFinding(const TraceView& view, const Table& table, const std::string& before, const Group& group) {
