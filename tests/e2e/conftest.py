@@ -23,7 +23,7 @@ E2E = Path(__file__).resolve().parent
 REPOSITORY = E2E.parent.parent
 sys.path.insert(0, str(E2E))
 
-collect_ignore = ["shop_suite"]  # an application's own tests, which ours run
+collect_ignore = ["shop_suite", "runners"]  # applications' own tests, which ours run
 
 from private_postgres import NoServer, PrivatePostgres  # noqa: E402
 
