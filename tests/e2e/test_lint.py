@@ -61,7 +61,7 @@ def test_each_rule_finds_what_it_is_for_and_nothing_else(linted: Linted) -> None
 
 def test_without_traffic_nothing_is_claimed_of_it(linted: Linted) -> None:
     rules = {finding["rule"] for finding in linted.lint(trace=False)}
-    assert not rules & {"composite-for-pair", "gin-for-jsonb", "audit-lookup", "soft-delete-leak", "version-conflict"}
+    assert not rules & {"composite-for-pair", "gin-for-jsonb", "audit-lookup", "function-on-column", "soft-delete-leak", "version-conflict"}
     assert rules >= {"float-money", "no-primary-key", "key-overflow"} if linted.form == "flagged" else rules == set()
 
 

@@ -117,6 +117,7 @@ class CatalogCase {
     index.primary = primary;
     index.unique = primary || said.value("unique", false);
     for (const int16_t attnum : Numbers(relation, said.at("columns"))) index.keys.push_back({.attnum = attnum});
+    if (said.contains("expression")) index.keys.push_back({.expression = said["expression"].get<std::string>()});
     snapshot_.indexes.push_back(std::move(index));
   }
 

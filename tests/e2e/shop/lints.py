@@ -103,6 +103,14 @@ LINTS = [
         tuple(f"SELECT id FROM audit_logs WHERE table_name = 'users' AND record_id = {i}" for i in range(8)),
     ),
     Lint(
+        "lower-case",
+        "CREATE TABLE logins (id bigserial PRIMARY KEY, email text); CREATE INDEX ON logins (email)",
+        "CREATE TABLE logins (id bigserial PRIMARY KEY, email text); CREATE INDEX ON logins (email); CREATE INDEX ON logins (lower(email))",
+        found("function-on-column", "lower(email) of logins", "likely"),
+        "INSERT INTO logins (email) SELECT 'M' || i || '@example.org' FROM generate_series(1, 3000) i",
+        tuple(f"SELECT id FROM logins WHERE lower(email) = 'm{i}@example.org'" for i in range(8)),
+    ),
+    Lint(
         "deleted-rows",
         "CREATE TABLE members (id bigserial PRIMARY KEY, pen text, team int, deleted_at timestamptz)",
         "CREATE TABLE members (id bigserial PRIMARY KEY, pen text, team int)",
