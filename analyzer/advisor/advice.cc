@@ -1,0 +1,87 @@
+#include "analyzer/advisor/advice.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "analyzer/advisor/ddl.h"
+
+namespace pgassay::advisor {
+namespace {
+
+bool IsTiny(const Workload& workload, const catalog::Relation& relation, double min_rows) {
+  const TableSize size = SizeOf(*workload.snapshot, relation);
+  return size.known && size.rows < min_rows;
+}
+
+std::vector<Helped> HelpedBy(size_t index, const Workload& workload, std::span<const Candidate> candidates,
+                             const Selection& selection, CostModel& model) {
+  std::vector<size_t> without = selection.chosen;
+  std::erase(without, index);
+  std::vector<Helped> helped;
+  for (const size_t query : candidates[index].queries) {
+    if (!std::ranges::binary_search(selection.after[query].used, index)) continue;
+    const Cost less = model.CostOf(query, without);
+    const Query& asked = workload.queries[query];
+    if (less.total <= selection.after[query].total) continue;
+    helped.push_back({asked.statement, asked.weight, less.total, selection.after[query].total, less.plan_json,
+                      selection.after[query].plan_json});
+  }
+  std::ranges::stable_sort(helped, std::greater{},
+                           [](const Helped& each) { return each.calls * (each.cost_before - each.cost_after); });
+  return helped;
+}
+
+}  // namespace
+
+Advice Advise(const Workload& workload, const ModelMaker& make_model, const AdviceOptions& options) {
+  Advice advice;
+  std::vector<Candidate> candidates = MakeCandidates(workload);
+  std::set<std::string> tiny;
+  std::erase_if(candidates, [&](const Candidate& candidate) {
+    if (!IsTiny(workload, *candidate.relation, options.min_rows)) return false;
+    tiny.insert(candidate.relation->name);
+    return true;
+  });
+  const std::unique_ptr<CostModel> model = make_model(workload, candidates);
+  const Selection selection = Select(workload, candidates, *model, options.selection);
+  advice.cost_before = selection.cost_before;
+  advice.cost_after = selection.cost_after;
+  std::set<std::string> taken = TakenNames(*workload.snapshot);
+  for (const size_t chosen : selection.chosen) {
+    NewIndex index;
+    index.candidate = candidates[chosen];
+    index.candidate.spec.name = IndexName(index.candidate.spec, *index.candidate.relation, taken);
+    index.helped = HelpedBy(chosen, workload, candidates, selection, *model);
+    for (const Helped& helped : index.helped) index.saved += helped.calls * (helped.cost_before - helped.cost_after);
+    index.writes = CostOfWrites(index.candidate, workload);
+    index.saved -= index.writes.cost;
+    index.share = selection.cost_before > 0 ? index.saved / selection.cost_before : 0;
+    index.how = model->HowKnown(chosen);
+    index.ddl = CreateStatements(index.candidate.spec, *index.candidate.relation, index.candidate.extension,
+                                 *workload.snapshot);
+    index.declarations = Declarations(index.candidate.spec, *index.candidate.relation);
+    if (!index.helped.empty()) advice.create.push_back(std::move(index));
+  }
+  std::ranges::stable_sort(advice.create, std::greater{}, &NewIndex::saved);
+  advice.plans = model->calls();
+  advice.drop = FindDrops(workload);
+  for (BareForeignKey& key : FindBareForeignKeys(workload)) {
+    const bool served = std::ranges::any_of(advice.create, [&](const NewIndex& index) {
+      return index.candidate.spec.relation_oid == key.relation->oid && index.candidate.spec.predicate.empty() &&
+             index.candidate.spec.keys.front().attnum == key.key->columns.front() && key.key->columns.size() == 1;
+    });
+    if (served) continue;
+    key.spec.name = IndexName(key.spec, *key.relation, taken);
+    advice.foreign_keys.push_back(std::move(key));
+  }
+  advice.notes = model->notes();
+  std::ranges::move(PartialHints(workload), std::back_inserter(advice.notes));
+  for (const std::string& name : tiny)
+    advice.notes.push_back(
+        fmt::format("{} has fewer than {:g} rows: no index would be used, none is advised.", name, options.min_rows));
+  return advice;
+}
+
+}  // namespace pgassay::advisor

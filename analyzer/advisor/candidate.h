@@ -1,0 +1,42 @@
+// Indexes that could help a workload: from the conditions, joins, orders and columns of its statements, by the rules of
+// ARCHITECTURE.md, "Index advice". What an index of the catalogue already does makes no candidate. Pure; candidates
+// come in a fixed order: by relation, then by definition.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "analyzer/advisor/workload.h"
+
+namespace pgassay::advisor {
+
+enum class Kind : uint8_t { kPlain, kExpression, kPartial, kCovering, kPattern, kGin, kTrigram, kBrin };
+std::string_view KindName(Kind kind);  // "plain", "partial", …
+
+struct Candidate {
+  catalog::IndexSpec spec;
+  const catalog::Relation* relation = nullptr;
+  Kind kind = Kind::kPlain;
+  std::vector<size_t> queries;  // of Workload::queries: those it was made for, ascending
+  double predicate_share = 1;   // of the rows, that are in it
+  int64_t bytes = 0;            // size model
+  std::string extension;        // that has to exist first: "pg_trgm"
+};
+
+std::vector<Candidate> MakeCandidates(const Workload& workload);
+
+// A partial index was not proposed because of how the value arrives: a sentence each, sorted.
+std::vector<std::string> PartialHints(const Workload& workload);
+
+// Whether an index that exists does all that `spec` would.
+bool Serves(const catalog::Index& index, const catalog::IndexSpec& spec);
+// Whether a unique index already finds the one row that these equalities mean.
+bool FindsOneRow(const catalog::Snapshot& snapshot, const TableUse& use);
+
+// Without parentheses, spaces and casts: enough to tell whether two texts of simple expressions mean the same.
+std::string CanonicalExpression(std::string_view expression);
+// What a key is, for comparing: its expression, or its column.
+bool SameKey(const catalog::IndexKey& a, const catalog::IndexKey& b);
+
+}  // namespace pgassay::advisor

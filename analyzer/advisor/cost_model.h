@@ -1,0 +1,55 @@
+// What a statement costs under a set of indexes, in the planner's units. Two of them: PageCostModel computes it from
+// the catalogue's statistics, PlannerCostModel asks a server. Selection sees this interface only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "analyzer/advisor/candidate.h"
+#include "analyzer/advisor/workload.h"
+
+namespace pgassay::advisor {
+
+// How it is known that an index helps.
+enum class How : uint8_t { kStructural, kModelled, kHypothetical, kBuilt };
+std::string_view HowName(How how);  // "structural", "modelled", …
+
+struct Cost {
+  double total = 0;
+  std::vector<size_t> used;  // candidates that the plan uses, ascending
+  std::string plan_json;     // redacted; "" of a model
+};
+
+class CostModel {
+ public:
+  virtual ~CostModel() = default;
+  // `set`: positions of candidates, ascending.
+  virtual Cost CostOf(size_t query, std::span<const size_t> set) = 0;
+  virtual How HowKnown(size_t candidate) const = 0;
+  virtual uint64_t calls() const = 0;  // plans asked for
+  // Statements that could not be planned and were modelled instead, and why; sentences.
+  virtual std::vector<std::string> notes() const { return {}; }
+};
+
+// Tables below this many pages are costed as if they had grown to it: what a plan costs on a small development table
+// says nothing of production ("structural").
+inline constexpr double kSmallTablePages = 1000;
+inline constexpr double kGrownPages = 10'000;
+bool IsSmall(const catalog::Snapshot& snapshot, const catalog::Relation& relation);
+
+// Sequential, index, index-only, bitmap and block range scans, nested loops and hash joins, sorts and limits, in the
+// manner of the planner: Mackert and Lohman's formula for pages, correlation squared between its extremes. Borrows
+// both.
+std::unique_ptr<CostModel> MakePageCostModel(const Workload& workload, std::span<const Candidate> candidates);
+
+// Asks `planner`. `samples`: executions to plan with their values, by statement; a statement without any is planned
+// generically from its redacted text. An index that the server cannot try, or on a small table, scales the cost by the
+// page model. Borrows all.
+std::unique_ptr<CostModel> MakePlannerCostModel(const Workload& workload, std::span<const Candidate> candidates,
+                                                catalog::Planner& planner,
+                                                std::span<const catalog::WorkloadStatement> samples);
+
+}  // namespace pgassay::advisor

@@ -1,0 +1,89 @@
+#include "analyzer/advisor/size_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pgassay::advisor {
+namespace {
+
+constexpr double kPage = 8192, kPageHeader = 40;  // header and special space
+constexpr double kLeafFill = 0.9;                 // the default fill factor, which CREATE INDEX follows
+constexpr double kTupleOverhead = 12;             // line pointer and tuple header
+constexpr double kPostingEntry = 6;               // one row of a deduplicated key
+constexpr double kInnerShare = 1.005;             // inner pages above the leaves
+// GIN, bytes a row: an entry's posting takes about two bytes, compressed.
+constexpr double kPostingByte = 1.9;
+constexpr double kWordBytes = 7;  // of a document, per key or lexeme
+
+double Align8(double bytes) { return std::ceil(bytes / 8) * 8; }
+
+double WidthOf(const catalog::IndexKey& key, const catalog::Relation& relation) {
+  const catalog::Column* column = catalog::FindColumn(relation, key.attnum);
+  if (column == nullptr || column->average_width < 0) return 16;
+  return column->average_width;
+}
+
+double WidthOf(int16_t attnum, const catalog::Relation& relation) {
+  catalog::IndexKey key;
+  key.attnum = attnum;
+  return WidthOf(key, relation);
+}
+
+double Pages(double bytes) { return std::max(1.0, std::ceil(bytes / ((kPage - kPageHeader) * kLeafFill))); }
+
+double BtreePages(const catalog::IndexSpec& spec, const catalog::Relation& relation, double rows) {
+  double key_width = 0, included_width = 0;
+  for (const catalog::IndexKey& key : spec.keys) key_width += WidthOf(key, relation);
+  for (const int16_t column : spec.included) included_width += WidthOf(column, relation);
+  if (spec.included.empty()) {
+    const double distinct = std::min(DistinctKeys(spec.keys, relation, rows), rows);
+    const double repeated = distinct < rows * 0.98 ? rows : 0;  // rows of keys that come more than once
+    if (repeated > 0) return Pages(distinct * (kTupleOverhead + Align8(key_width)) + kPostingEntry * repeated);
+  }
+  return Pages(rows * (kTupleOverhead + Align8(key_width + included_width)));  // INCLUDE forbids deduplication
+}
+
+double GinBytes(const catalog::IndexSpec& spec, const catalog::Relation& relation, double rows) {
+  const catalog::Column* column = catalog::FindColumn(relation, spec.keys[0].attnum);
+  const double width = WidthOf(spec.keys[0], relation);
+  if (spec.keys[0].operator_class == "gin_trgm_ops") return rows * width * kPostingByte;  // a trigram per character
+  double keys = std::max(1.0, width / kWordBytes);
+  if (column != nullptr && column->type.ends_with("[]")) keys = std::max(1.0, (width - 20) / 8);
+  if (column != nullptr && column->type == "jsonb") keys = std::max(1.0, (width - 8) / 12);
+  if (spec.keys[0].operator_class == "jsonb_path_ops") keys *= 0.6;  // one entry for a path and its value
+  return rows * keys * (kPostingByte + 1);
+}
+
+}  // namespace
+
+double DistinctKeys(const std::vector<catalog::IndexKey>& keys, const catalog::Relation& relation, double rows) {
+  double distinct = 1;
+  for (const catalog::IndexKey& key : keys) {
+    const catalog::Column* column = catalog::FindColumn(relation, key.attnum);
+    double values = column == nullptr || column->distinct == 0 ? rows
+                    : column->distinct > 0                     ? column->distinct
+                                                               : -column->distinct * rows;
+    distinct *= std::max(values, 1.0);
+  }
+  // Of `distinct` possible combinations, those that `rows` draws hit.
+  if (keys.size() > 1 && distinct > 0 && rows > 0) distinct = distinct * (1 - std::exp(-rows / distinct));
+  return std::clamp(distinct, 1.0, std::max(rows, 1.0));
+}
+
+int64_t IndexBytes(const catalog::IndexSpec& spec, const catalog::Relation& relation, double share,
+                   const catalog::Snapshot& snapshot) {
+  const TableSize size = SizeOf(snapshot, relation);
+  const double rows = std::max(1.0, size.rows * share);
+  double pages = 0;
+  if (spec.access_method == "brin") {
+    const double ranges = std::ceil(size.pages / 128);
+    pages = 3 + std::ceil(ranges * (2 * WidthOf(spec.keys[0], relation) + 16) / (kPage - kPageHeader));
+  } else if (spec.access_method == "gin") {
+    pages = 2 + Pages(GinBytes(spec, relation, rows));
+  } else {
+    pages = 1 + std::ceil(BtreePages(spec, relation, rows) * kInnerShare);
+  }
+  return static_cast<int64_t>(pages * kPage);
+}
+
+}  // namespace pgassay::advisor

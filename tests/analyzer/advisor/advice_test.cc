@@ -1,0 +1,277 @@
+// What comes out in the end: what is chosen, what it would cost, and how it is written down.
+#include "analyzer/advisor/advice.h"
+
+#include <gtest/gtest.h>
+
+#include "analyzer/advisor/ddl.h"
+#include "analyzer/advisor/plan_cache.h"
+#include "analyzer/advisor/size_model.h"
+#include "tests/analyzer/advisor/shop_catalog.h"
+
+namespace pgassay::advisor {
+namespace {
+
+using tests::OrdersShop;
+using tests::ShopCatalog;
+
+Advice AdviseOn(const Workload& workload, AdviceOptions options = {}) {
+  return Advise(workload, MakePageCostModel, options);
+}
+
+std::vector<std::string> Chosen(const ShopCatalog& shop, AdviceOptions options = {}) {
+  const Workload workload = shop.Workload();
+  std::vector<std::string> lines;
+  for (const NewIndex& index : AdviseOn(workload, options).create) lines.push_back(shop.Line(index.candidate.spec));
+  return lines;
+}
+using Lines = std::vector<std::string>;
+
+TEST(Advice, TakesTheIndexThatAlsoSorts) {
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("SELECT * FROM orders WHERE user_id = $1 ORDER BY created_at DESC LIMIT 10", 1000, 10'000);
+  shop.Ran("SELECT * FROM orders WHERE user_id = $1", 1000, 20'000);
+  const Lines chosen = Chosen(shop);
+  ASSERT_EQ(chosen.size(), 1U);
+  EXPECT_TRUE(chosen[0].starts_with("public.orders USING btree (user_id")) << chosen[0];
+}
+
+TEST(Advice, IsNothingForWhatReadsMostOfATable) {
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("SELECT * FROM orders", 100, 100'000'000);
+  shop.Ran("SELECT * FROM orders WHERE total > $1", 100, 90'000'000);
+  EXPECT_EQ(Chosen(shop), Lines{});
+}
+
+TEST(Advice, KeepsToTheBudget) {
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("SELECT * FROM orders WHERE user_id = $1", 1000, 20'000);
+  shop.Ran("SELECT * FROM users WHERE email = $1", 1000, 1000);
+  EXPECT_EQ(Chosen(shop).size(), 2U);
+  const Workload workload = shop.Workload();
+  int64_t smallest = INT64_MAX;
+  for (const Candidate& candidate : MakeCandidates(workload)) smallest = std::min(smallest, candidate.bytes);
+  EXPECT_EQ(Chosen(shop, {.selection = {.budget_bytes = smallest, .min_workload_share = 0}}).size(), 1U);
+  EXPECT_EQ(Chosen(shop, {.selection = {.budget_bytes = 8192}}), Lines{});
+}
+
+TEST(Advice, WeighsWhatWritesPay) {
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("SELECT * FROM users WHERE email = $1", 1, 1);
+  EXPECT_EQ(Chosen(shop).size(), 1U);
+  shop.Ran("INSERT INTO users (email) VALUES ($1)", 1'000'000, 1'000'000);
+  EXPECT_EQ(Chosen(shop), Lines{});
+}
+
+TEST(Advice, SaysWhichUpdatesWouldNoLongerBeHeapOnly) {
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("SELECT * FROM orders WHERE user_id = $1 AND status = $2", 100'000, 100'000);
+  shop.Ran("UPDATE orders SET status = $1 WHERE id = $2", 500, 500);
+  const Workload workload = shop.Workload();
+  for (const Candidate& candidate : MakeCandidates(workload)) {
+    const bool has_status = shop.Line(candidate.spec).contains("status");
+    EXPECT_EQ(CostOfWrites(candidate, workload).hot_updates_lost, has_status ? 500 : 0) << shop.Line(candidate.spec);
+  }
+}
+
+TEST(Advice, OnSmallTablesIsStructuralAndOnTinyOnesNone) {
+  ShopCatalog shop = OrdersShop(2000);
+  shop.Ran("SELECT * FROM orders WHERE user_id = $1", 100, 200);
+  const Workload workload = shop.Workload();
+  const Advice advice = AdviseOn(workload);
+  ASSERT_EQ(advice.create.size(), 1U);
+  EXPECT_EQ(advice.create[0].how, How::kStructural);
+  ShopCatalog tiny = OrdersShop(80);
+  tiny.Ran("SELECT * FROM orders WHERE user_id = $1", 100, 200);
+  const Workload tiny_workload = tiny.Workload();
+  const Advice none = AdviseOn(tiny_workload);
+  EXPECT_TRUE(none.create.empty());
+  EXPECT_EQ(none.notes.size(), 1U);
+}
+
+TEST(Advice, IsTheSameEveryTime) {
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("SELECT * FROM orders WHERE user_id = $1 AND status = $2 ORDER BY created_at LIMIT 5");
+  shop.Ran("SELECT * FROM users WHERE email = $1");
+  EXPECT_EQ(Chosen(shop), Chosen(shop));
+}
+
+// Counts what is asked.
+class Counting final : public CostModel {
+ public:
+  explicit Counting(std::unique_ptr<CostModel> model) : model_(std::move(model)) {}
+  Cost CostOf(size_t query, std::span<const size_t> set) override { return model_->CostOf(query, set); }
+  How HowKnown(size_t candidate) const override { return model_->HowKnown(candidate); }
+  uint64_t calls() const override { return model_->calls(); }
+
+ private:
+  std::unique_ptr<CostModel> model_;
+};
+
+TEST(PlanCache, AnswersForEverySetBetweenAPlanAndItsFootprint) {
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("SELECT * FROM orders WHERE user_id = $1 AND total > $2 ORDER BY created_at LIMIT 10", 10, 10);
+  const Workload workload = shop.Workload();
+  const auto candidates = MakeCandidates(workload);
+  ASSERT_GE(candidates.size(), 3U);
+  Counting model(MakePageCostModel(workload, candidates));
+  PlanCache cache(model, candidates, 1);
+  std::vector<size_t> all(candidates.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
+  const Cost whole = cache.CostOf(0, all);
+  EXPECT_EQ(model.calls(), 1U);
+  ASSERT_FALSE(whole.used.empty());
+  EXPECT_EQ(cache.CostOf(0, whole.used).total, whole.total);
+  EXPECT_EQ(model.calls(), 1U) << "known from the footprint";
+  cache.CostOf(0, {});
+  EXPECT_EQ(model.calls(), 2U);
+}
+
+TEST(SizeModel, CountsAKeyOnceAndItsRowsBySixBytes) {
+  const ShopCatalog shop = OrdersShop();
+  const catalog::Relation& orders = shop.snapshot.relations[0];
+  const auto bytes = [&](std::vector<int16_t> columns, std::vector<int16_t> included = {}) {
+    catalog::IndexSpec spec;
+    spec.relation_oid = orders.oid;
+    for (const int16_t column : columns) spec.keys.push_back({.attnum = column});
+    spec.included = std::move(included);
+    return static_cast<double>(IndexBytes(spec, orders, 1, shop.snapshot));
+  };
+  EXPECT_NEAR(bytes({3}), 1e6 * 6 / 0.9, 1e6 * 0.7);  // five values
+  EXPECT_NEAR(bytes({1}), 1e6 * 20 / 0.9, 1e6 * 2);   // all different
+  EXPECT_NEAR(bytes({2}), (5e4 * 20 + 1e6 * 6) / 0.9, 1e6);
+  EXPECT_GT(bytes({3}, {4}), 2 * bytes({3})) << "INCLUDE forbids deduplication";
+}
+
+TEST(Ddl, QuotesHostileNames) {
+  ShopCatalog shop;
+  const catalog::Relation& table =
+      shop.Table("Order\"s", 1'000'000, 20'000,
+                 {{"id", "bigint"}, {"select", "text", 100}, {"User Id", "bigint", 5000}}, "x'; drop table t;--");
+  catalog::IndexSpec spec;
+  spec.relation_oid = table.oid;
+  spec.keys = {{.attnum = 3}, {.attnum = 2}};
+  std::set<std::string> taken;
+  spec.name = IndexName(spec, table, taken);
+  EXPECT_EQ(
+      CreateStatements(spec, table, "", shop.snapshot),
+      (Lines{
+          "CREATE INDEX CONCURRENTLY ix_order_s_user_id_select ON \"x'; drop table t;--\".\"Order\"\"s\" USING btree "
+          "(\"User Id\", \"select\");"}));
+}
+
+TEST(Ddl, NamesAreUniqueAndShort) {
+  const ShopCatalog shop = OrdersShop();
+  const catalog::Relation& orders = shop.snapshot.relations[0];
+  catalog::IndexSpec spec;
+  spec.keys = {{.attnum = 2}};
+  std::set<std::string> taken = {"ix_orders_user_id"};
+  EXPECT_EQ(IndexName(spec, orders, taken), "ix_orders_user_id_2");
+  catalog::Relation long_name = orders;
+  long_name.name = std::string(60, 'x');
+  EXPECT_LE(IndexName(spec, long_name, taken).size(), 63U);
+}
+
+TEST(Ddl, OfAPartitionedTableGoesByPartitions) {
+  ShopCatalog shop;
+  catalog::Relation& root = shop.Table("events", -1, 0, {{"id", "bigint"}, {"kind", "text", 30}});
+  root.kind = 'p';
+  const uint32_t root_oid = root.oid;
+  // Columns in another order: attached later, as it happens.
+  catalog::Relation& part = shop.Table("events_1", 1000, 10, {{"kind", "text", 30}, {"id", "bigint"}});
+  part.partition = true;
+  part.parent_oid = root_oid;
+  catalog::IndexSpec spec;
+  spec.relation_oid = root_oid;
+  spec.keys = {{.attnum = 2}};
+  spec.name = "ix_events_kind";
+  EXPECT_EQ(CreateStatements(spec, shop.snapshot.relations[0], "", shop.snapshot),
+            (Lines{"CREATE INDEX ix_events_kind ON ONLY public.events USING btree (kind);",
+                   "CREATE INDEX CONCURRENTLY ix_events_1_kind ON public.events_1 USING btree (kind);",
+                   "ALTER INDEX public.ix_events_kind ATTACH PARTITION public.ix_events_1_kind;"}));
+}
+
+TEST(Ddl, DeclaresTheSameIndexForMappers) {
+  const ShopCatalog shop = OrdersShop();
+  const catalog::Relation& orders = shop.snapshot.relations[0];
+  catalog::IndexSpec spec;
+  spec.keys = {{.attnum = 5, .descending = true, .nulls_first = true}};
+  spec.predicate = "status = 'pending'";
+  spec.name = "ix_orders_pending";
+  const auto declared = Declarations(spec, orders);
+  EXPECT_EQ(declared[0].second,
+            R"(Index("ix_orders_pending", text("created_at DESC"), postgresql_where=text("status = 'pending'")))");
+  EXPECT_EQ(
+      declared[1].second,
+      R"x(AddIndexConcurrently("orders", models.Index(fields=["-created_at"], name="ix_orders_pending", condition=Q(status='pending')))  # in a Migration with atomic = False)x");
+  EXPECT_EQ(
+      declared[2].second,
+      R"x(add_index :orders, [:created_at], order: { created_at: :desc }, where: "status = 'pending'", name: "ix_orders_pending", algorithm: :concurrently  # with disable_ddl_transaction!)x");
+  spec.predicate = "";
+  EXPECT_EQ(Declarations(spec, orders)[3].second, R"(@@index([created_at(sort: Desc)], map: "ix_orders_pending"))");
+}
+
+Lines Drops(const ShopCatalog& shop) {
+  Lines lines;
+  const Workload workload = shop.Workload();
+  for (const Drop& drop : FindDrops(workload))
+    lines.push_back(drop.index->name + (drop.other == nullptr ? " unused" : " by " + drop.other->name));
+  return lines;
+}
+
+TEST(Drops, AreDuplicatesAndPrefixesWithoutAPromise) {
+  ShopCatalog shop = OrdersShop();
+  const catalog::Relation& orders = shop.snapshot.relations[0];
+  shop.AddIndex(orders, "by_user", {"user_id"});
+  shop.AddIndex(orders, "by_user_again", {"user_id"});
+  shop.AddIndex(orders, "by_user_status", {"user_id", "status"});
+  shop.AddIndex(orders, "by_id", {"id"});
+  EXPECT_EQ(Drops(shop), (Lines{"by_user by by_user_status", "by_user_again by by_user", "by_id by orders_pkey"}));
+}
+
+TEST(Drops, AreNotWhatDiffersInClassPredicateOrDirectionOrKeepsAPromise) {
+  ShopCatalog shop = OrdersShop();
+  const catalog::Relation& orders = shop.snapshot.relations[0];
+  shop.AddIndex(orders, "a", {"user_id"}).keys[0].operator_class = "text_pattern_ops";
+  shop.AddIndex(orders, "b", {"user_id"}).predicate = "deleted_at IS NULL";
+  shop.AddIndex(orders, "c", {"user_id"}).keys[0].descending = true;
+  shop.AddIndex(orders, "d", {"user_id"}, true);
+  shop.AddIndex(orders, "e", {"user_id"}).replica_identity = true;
+  shop.AddIndex(orders, "f", {"user_id", "status"}).keys[0].collation = "de_DE";
+  EXPECT_EQ(Drops(shop), Lines{});
+}
+
+TEST(Drops, AreUnusedOnesOnlyAfterTwoWeeksAndIfNoStatementCouldUseThem) {
+  ShopCatalog shop = OrdersShop();
+  const catalog::Relation& orders = shop.snapshot.relations[0];
+  shop.AddIndex(orders, "by_total", {"total"}).scans = 0;
+  shop.Ran("SELECT id FROM orders WHERE user_id = $1");
+  EXPECT_EQ(Drops(shop), Lines{}) << "statistics were never reset: nobody knows since when they count";
+  shop.snapshot.taken_unix_ns = int64_t{20} * 86'400'000'000'000;
+  shop.snapshot.statistics_reset_unix_ns = int64_t{10} * 86'400'000'000'000;
+  EXPECT_EQ(Drops(shop), Lines{});
+  shop.snapshot.statistics_reset_unix_ns = int64_t{5} * 86'400'000'000'000;
+  EXPECT_EQ(Drops(shop), (Lines{"by_total unused"}));
+  shop.Ran("SELECT id FROM orders WHERE total > $1");
+  EXPECT_EQ(Drops(shop), Lines{});
+}
+
+TEST(ForeignKeys, AreBareWithoutAnIndexOnTheirFirstColumns) {
+  ShopCatalog shop = OrdersShop();
+  shop.snapshot.foreign_keys.push_back({.oid = 5000,
+                                        .relation_oid = shop.snapshot.relations[0].oid,
+                                        .referenced_oid = shop.snapshot.relations[1].oid,
+                                        .name = "orders_user_id_fkey",
+                                        .columns = {2},
+                                        .referenced_columns = {1}});
+  shop.Ran("DELETE FROM users WHERE id = $1", 10, 10);
+  const Workload workload = shop.Workload();
+  const auto bare = FindBareForeignKeys(workload);
+  ASSERT_EQ(bare.size(), 1U);
+  EXPECT_EQ(bare[0].deletes, 10);
+  shop.AddIndex(shop.snapshot.relations[0], "by_user", {"user_id", "status"});
+  const Workload indexed = shop.Workload();
+  EXPECT_TRUE(FindBareForeignKeys(indexed).empty());
+}
+
+}  // namespace
+}  // namespace pgassay::advisor
