@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "analyzer/detectors/measurements.h"
 #include "analyzer/trace/trace.h"
 #include "cli/database_url.h"
 #include "cli/environment.h"
@@ -67,6 +68,7 @@ Result<std::vector<ingest::CatalogSource>> CatalogSources(const Settings& settin
   if (text.empty()) return sources;
   if (text == "auto") {
     for (size_t i = 0; i < upstreams.size(); ++i) sources.push_back(SourceOf(upstreams[i], tls[i]));
+    for (ingest::CatalogSource& source : sources) source.wanted = detectors::WantedMeasurements;
     return sources;
   }
   if (!text.starts_with("postgresql://") && !text.starts_with("postgres://")) {
@@ -75,7 +77,8 @@ Result<std::vector<ingest::CatalogSource>> CatalogSources(const Settings& settin
   const auto url = ParseDatabaseUrl(text);
   if (!url) return Fail(fmt::format("--database cannot be read: {}", url.error().message));
   const std::string database = url->path.size() > 1 ? PercentDecoded(std::string_view(url->path).substr(1)) : "";
-  sources.push_back({.upstream = "", .database = database, .target = {.conninfo = text}});
+  sources.push_back(
+      {.upstream = "", .database = database, .target = {.conninfo = text}, .wanted = detectors::WantedMeasurements});
   return sources;
 }
 

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "analyzer/catalog/measure.h"
 #include "analyzer/catalog/reader.h"
 #include "proxy/base/clock.h"
 
@@ -22,6 +23,8 @@ constexpr int64_t kLongestDdlNs = 2 * kSecond;  // migrations without a pause ar
 constexpr int64_t kFirstRefreshNs = 2 * kSecond;
 constexpr int64_t kLongestRefreshNs = 600 * kSecond;
 constexpr std::chrono::seconds kFinishLimit{10};
+// With the look itself and a last question below the five seconds for which DROP DATABASE waits for others to leave.
+constexpr std::chrono::milliseconds kMeasureBudget{1500};
 
 // CREATE DATABASE copies them and refuses while others are connected; nobody's tables are in them.
 bool IsTemplate(std::string_view database) { return database == "template0" || database == "template1"; }
@@ -61,6 +64,7 @@ struct Database {
 
 struct Job {
   DatabaseName name;
+  const CatalogSource* source;
   catalog::Target target;
 };
 
@@ -113,6 +117,8 @@ class Reader {
       lock.unlock();
       catalog::Connections connections(job.target, &give_up_);
       auto snapshot = catalog::ReadSnapshot(connections);
+      if (snapshot && job.source->wanted)
+        catalog::Measure(connections, *snapshot, job.source->wanted(*snapshot), kMeasureBudget);
       connections.Close();
       lock.lock();
       answers_.push_back({job.name, std::move(snapshot)});
@@ -238,7 +244,7 @@ class CatalogWatch::State {
 
   void Start(const DatabaseName& name, Database& database) {
     if (!reader_) reader_.emplace();
-    Job job{.name = name, .target = database.source->target};
+    Job job{.name = name, .source = database.source, .target = database.source->target};
     job.target.overrides.emplace_back("dbname", name.second);
     if (database.source->session_user) job.target.overrides.emplace_back("user", database.user);
     database.for_change = database.changed;

@@ -7,12 +7,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "analyzer/catalog/connection.h"
+#include "analyzer/catalog/snapshot.h"
 #include "analyzer/sql/statement.h"
 #include "analyzer/trace/recorder.h"
 
@@ -24,6 +26,8 @@ struct CatalogSource {
   std::string database = {};    // the only one that may be read; "": whichever the session uses
   catalog::Target target = {};  // without the database
   bool session_user = false;    // nobody was named: log in as the session did
+  // What is counted after each look, for at most kMeasureBudget. Called by the thread within. Empty: nothing.
+  std::function<std::vector<catalog::MeasureTask>(const catalog::Snapshot&)> wanted = {};
 };
 
 class CatalogWatch {
