@@ -22,6 +22,9 @@ constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kLongestDdlNs = 2 * kSecond;  // migrations without a pause are looked at in between
 constexpr int64_t kFirstRefreshNs = 2 * kSecond;
 constexpr int64_t kLongestRefreshNs = 600 * kSecond;
+// A run's migrations are followed closely; who makes temporary tables all day is not asked all day.
+constexpr int kEagerLooks = 20;
+constexpr int64_t kCalmGapNs = 10 * kSecond;
 constexpr std::chrono::seconds kFinishLimit{10};
 // With the look itself and a last question below the five seconds for which DROP DATABASE waits for others to leave.
 constexpr std::chrono::milliseconds kMeasureBudget{1500};
@@ -41,9 +44,10 @@ struct Database {
   bool reading = false;
   int64_t changed_since_ns = 0, last_change_ns = 0;
   int64_t next_refresh_ns = 0, refresh_ns = kFirstRefreshNs;
-  int64_t not_before_ns = 0;  // after a failure
-  bool for_change = false;    // the look that goes on
-  bool last_look = false;     // begun
+  int64_t not_before_ns = 0;  // after a failure, or many looks
+  int looks = 0;
+  bool for_change = false;  // the look that goes on
+  bool last_look = false;   // begun
   std::optional<catalog::Snapshot> last = {};
 
   void Change(int64_t time_ns) {
@@ -54,9 +58,9 @@ struct Database {
 
   bool Due(int64_t now_ns) const {
     if (reading || source == nullptr || now_ns < not_before_ns) return false;
-    if (sessions.empty()) return changed || written;
     if (changed) {
-      return now_ns - last_change_ns >= CatalogWatch::kQuietNs || now_ns - changed_since_ns >= kLongestDdlNs;
+      return sessions.empty() || now_ns - last_change_ns >= CatalogWatch::kQuietNs ||
+             now_ns - changed_since_ns >= kLongestDdlNs;
     }
     return written && now_ns >= next_refresh_ns;
   }
@@ -260,6 +264,7 @@ class CatalogWatch::State {
       database.reading = false;
       database.next_refresh_ns = now_ns + database.refresh_ns;
       database.refresh_ns = std::min(2 * database.refresh_ns, kLongestRefreshNs);
+      if (++database.looks >= kEagerLooks) database.not_before_ns = now_ns + kCalmGapNs;
       const auto& [upstream, name] = answer.name;
       if (answer.snapshot) {
         recorder.SetCatalog(upstream, name, &*answer.snapshot, "");
