@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "analyzer/catalog/foreign_keys.h"
 #include "analyzer/detectors/finding_id.h"
 #include "analyzer/detectors/n_plus_one_score.h"
 #include "analyzer/detectors/n_plus_one_text.h"
@@ -93,6 +94,12 @@ lineage::RelationRules LearnRules(const TraceView& view) {
     for (const sql::Join& join : statement.facts.joins) {
       rules.AddJoin({RelationOf(statement.facts, join.left), join.left.column},
                     {RelationOf(statement.facts, join.right), join.right.column});
+    }
+  }
+  for (const catalog::Snapshot& catalog : view.catalogs) {
+    for (const catalog::ColumnPair& pair : ForeignKeyColumns(catalog)) {
+      rules.AddForeignKey({std::string(pair.relation), std::string(pair.column)},
+                          {std::string(pair.referenced_relation), std::string(pair.referenced_column)});
     }
   }
   return rules;

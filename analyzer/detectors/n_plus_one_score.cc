@@ -82,6 +82,7 @@ bool BeganLate(const Edge& edge) { return edge.first_child_delay_ns > std::max(k
 
 double RelationScore(Relationship relationship) {
   switch (relationship) {
+    case Relationship::kForeignKey:
     case Relationship::kSameKey:
       return 2;
     case Relationship::kJoin:

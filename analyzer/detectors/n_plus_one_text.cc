@@ -69,6 +69,8 @@ void AddRelation(Finding& finding, const FindingFacts& facts) {
   const std::string parent = NameOf(facts.columns.parent), child = NameOf(facts.columns.child);
   if (facts.relationship == Relationship::kSameKey) {
     finding.evidence.push_back({fmt::format("both are the key column {}", parent), {}});
+  } else if (facts.relationship == Relationship::kForeignKey) {
+    finding.evidence.push_back({fmt::format("a foreign key joins {} and {}", child, parent), {}});
   } else if (facts.joined) {
     finding.evidence.push_back({fmt::format("{} = {} is joined elsewhere in this trace", child, parent), {}});
   } else if (facts.relationship == Relationship::kName) {

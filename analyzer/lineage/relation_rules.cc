@@ -61,6 +61,14 @@ bool IsPlainKey(std::string_view column) {
   return column == "id" || column == "uuid" || column == "pk" || column == "guid" || column == "oid" || column == "key";
 }
 
+// The smaller first.
+std::pair<ColumnName, ColumnName> FoldedPair(const ColumnName& left, const ColumnName& right) {
+  ColumnName a{FoldName(left.relation), SnakeCase(left.column)};
+  ColumnName b{FoldName(right.relation), SnakeCase(right.column)};
+  if (b < a) std::swap(a, b);
+  return {std::move(a), std::move(b)};
+}
+
 }  // namespace
 
 std::string FoldWords(std::string_view name) { return SnakeCase(name); }
@@ -127,17 +135,15 @@ void RelationRules::AddRelation(std::string_view relation) {
 
 void RelationRules::AddJoin(const ColumnName& left, const ColumnName& right) {
   if (left.relation.empty() || right.relation.empty()) return;
-  ColumnName a{FoldName(left.relation), SnakeCase(left.column)};
-  ColumnName b{FoldName(right.relation), SnakeCase(right.column)};
-  if (b < a) std::swap(a, b);
-  if (joins_.emplace(std::move(a), std::move(b)).second) ++version_;
+  if (joins_.insert(FoldedPair(left, right)).second) ++version_;
+}
+
+void RelationRules::AddForeignKey(const ColumnName& reference, const ColumnName& key) {
+  if (foreign_keys_.insert(FoldedPair(reference, key)).second) ++version_;
 }
 
 bool RelationRules::Joined(const ColumnName& left, const ColumnName& right) const {
-  ColumnName a{FoldName(left.relation), SnakeCase(left.column)};
-  ColumnName b{FoldName(right.relation), SnakeCase(right.column)};
-  if (b < a) std::swap(a, b);
-  return joins_.contains({a, b});
+  return joins_.contains(FoldedPair(left, right));
 }
 
 // REQUIRES: both folded.
@@ -179,6 +185,7 @@ Relationship RelationRules::Judge(const ColumnName& source, const ColumnName& si
   const ColumnName a{FoldName(source.relation), SnakeCase(source.column)};
   const ColumnName b{FoldName(sink.relation), SnakeCase(sink.column)};
   if (a == b) return LooksLikeKey(a.column) ? Relationship::kSameKey : Relationship::kName;
+  if (foreign_keys_.contains(a < b ? std::pair{a, b} : std::pair{b, a})) return Relationship::kForeignKey;
   if (joins_.contains(a < b ? std::pair{a, b} : std::pair{b, a})) return Relationship::kJoin;
   if (References(a, b) || References(b, a)) return Relationship::kName;
   if (a.column == b.column && !IsPlainKey(a.column) && LooksLikeKey(a.column) && !IsSelfRole(a.column))

@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 from conftest import Run, running_proxy
 from private_postgres import PrivatePostgres
+from test_canaries import digits, hits, hits_in_cells, hits_in_files, word
+from test_golden_live import DEBIANS, other_server
+from test_versions import MAJORS
 
 
 @pytest.fixture
@@ -105,6 +108,26 @@ def test_a_role_that_may_only_connect_is_enough(pg: PrivatePostgres, run_pgassay
     assert b"canary_4711" not in run.trace.read_bytes()
 
 
+def test_no_value_of_a_row_reaches_the_trace(pg: PrivatePostgres, run_pgassay: Callable[..., Run], database: str) -> None:
+    """The owner sees most common values and histogram bounds in pg_stats, and what views, policies and functions say: none of it is kept."""
+    pg.psql(
+        "CREATE TABLE t (id bigint PRIMARY KEY, note text, amount numeric, tags text[]); "
+        f"INSERT INTO t SELECT {digits(0)} + i, '{word(1)}', {digits(2)}, ARRAY['{word(3)}'] FROM generate_series(1, 100) i; "
+        f"CREATE VIEW v AS SELECT id, note FROM t WHERE note <> '{word(4)}' AND amount > {digits(4)}; "
+        f"CREATE MATERIALIZED VIEW m AS SELECT '{word(5)}' AS label, id FROM t; "
+        f"CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$SELECT '{word(6)}'$$; "
+        f"ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (note = '{word(7)}'); "
+        "CREATE STATISTICS s (mcv) ON note, amount FROM t",
+        database,
+    )
+    pg.psql("ANALYZE", database)
+    run = run_pgassay(psql(f"SELECT id FROM v WHERE id = {digits(8)}"), flags=["--database=auto"], dbname=database)
+    columns = {column["name"]: column for relation in snapshot(run.trace, database)["relations"] if relation["name"] == "t" for column in relation["columns"]}
+    assert columns["note"]["common_frequencies"] == [1] and columns["id"]["distinct"] == -1, columns  # the statistics were seen
+    assert hits_in_files(run.trace) + hits_in_cells(run.trace) == []
+    assert hits(json.dumps(run.report).encode()) + hits(run.stderr.encode()) == []
+
+
 def test_names_are_never_sql(pg: PrivatePostgres, run_pgassay: Callable[..., Run], database: str) -> None:
     schema = "x'; drop table t;--"
     pg.psql(f'CREATE TABLE t (id int); CREATE SCHEMA "{schema}"; CREATE TABLE "{schema}".t (id int PRIMARY KEY)', database)
@@ -174,3 +197,48 @@ def test_proxy_reads_again_after_ddl(pg: PrivatePostgres, pgassay_binary: Path, 
         session.stdin.close()
         session.wait(10)
         assert proxy.stop() == 0
+
+
+def test_a_foreign_key_relates_what_names_do_not(pg: PrivatePostgres, run_pgassay: Callable[..., Run], database: str) -> None:
+    """"issued" says nothing of a reader: without the catalogue no N+1 is proven of one run; the foreign key proves it."""
+    pg.psql(
+        "CREATE TABLE reader (card int PRIMARY KEY, name text); CREATE TABLE loan (ref int PRIMARY KEY, issued int REFERENCES reader); "
+        "INSERT INTO reader SELECT i * 7 + 100, 'r' FROM generate_series(1, 40) i; INSERT INTO loan SELECT i, i * 7 + 100 FROM generate_series(1, 40) i",
+        database,
+    )
+    looped = ["BEGIN", "SELECT card, name FROM reader ORDER BY card", *[f"SELECT ref FROM loan WHERE issued = {i * 7 + 100}" for i in range(1, 41)], "COMMIT"]
+    blind = run_pgassay(psql(*looped), dbname=database)
+    seeing = run_pgassay(psql(*looped), flags=["--database=auto"], dbname=database)
+
+    def evidence(run: Run) -> list[str]:
+        return [piece["text"] for finding in run.findings if finding["rule"] == "n-plus-one" for piece in finding["evidence"]]
+
+    assert "a foreign key joins loan.issued and reader.card" in evidence(seeing)
+    assert not any("foreign key" in text for text in evidence(blind))
+    assert [(f["rule"], f["confidence"]) for f in seeing.findings] == [("n-plus-one", "proven")]
+    assert ("n-plus-one", "proven") not in [(f["rule"], f["confidence"]) for f in blind.findings]
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_every_version_tells_its_whole_catalogue(major: int, run_pgassay: Callable[..., Run]) -> None:
+    with PrivatePostgres(None if major == DEBIANS else other_server(major)) as server:
+        server.psql(
+            "CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE DOMAIN cents AS int CHECK (VALUE >= 0); "
+            "CREATE TABLE p (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mood mood, price cents, body jsonb, twice int GENERATED ALWAYS AS (1 + 1) STORED); "
+            "CREATE TABLE c (p_id bigint REFERENCES p ON DELETE CASCADE, at timestamptz NOT NULL DEFAULT now()) PARTITION BY RANGE (at); "
+            "CREATE TABLE c1 PARTITION OF c FOR VALUES FROM ('2024-01-01') TO ('2030-01-01'); "
+            "CREATE INDEX ON c (p_id); CREATE INDEX ON p USING gin (body jsonb_path_ops); CREATE INDEX ON p (lower(body ->> 'a')) WHERE price > 5; "
+            "CREATE VIEW v AS SELECT id, price FROM p; CREATE MATERIALIZED VIEW m AS SELECT count(*) FROM p; "
+            "INSERT INTO p (mood, price) SELECT 'good', i FROM generate_series(1, 50) i; INSERT INTO c SELECT i, '2024-06-01' FROM generate_series(1, 50) i"
+        )
+        server.psql("ANALYZE")
+        run = run_pgassay(psql("SELECT id FROM v"), flags=["--database=auto"], env=server.env())
+        catalog = catalogs(run)[server.dbname]
+        assert (catalog["read"], catalog["server_version"] // 10000, catalog["problem"], catalog["notes"]) == (True, major, "", [])
+        seen = snapshot(run.trace, server.dbname)
+    relations = {relation["name"]: relation for relation in seen["relations"]}
+    assert relations.keys() == {"p", "c", "c1", "v", "m"}
+    assert relations["p"]["rows"] == 50 and relations["c1"]["rows"] == 50
+    assert {column["column"] for column in relations["v"]["view_columns"]} == {"id", "price"}
+    assert len(seen["indexes"]) == 5 and {index["access_method"] for index in seen["indexes"]} >= {"gin"}
+    assert any(key["on_delete"] == "c" for key in seen["foreign_keys"])

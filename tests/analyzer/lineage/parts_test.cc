@@ -60,6 +60,17 @@ TEST(RelationRules, BelieveAJoinOfTheTraffic) {
   EXPECT_EQ(rules.Judge({"users", "id"}, {"posts", "author_id"}), Relationship::kJoin);
 }
 
+TEST(RelationRules, BelieveAForeignKeyEvenWhereNamesPointElsewhere) {
+  RelationRules rules;
+  for (const char* relation : {"users", "people", "orders"}) rules.AddRelation(relation);
+  EXPECT_EQ(rules.Judge({"people", "id"}, {"orders", "user_id"}), Relationship::kUnrelated);
+  const uint64_t before = rules.version();
+  rules.AddForeignKey({"orders", "user_id"}, {"people", "id"});
+  EXPECT_GT(rules.version(), before);
+  EXPECT_EQ(rules.Judge({"people", "id"}, {"orders", "user_id"}), Relationship::kForeignKey);
+  EXPECT_EQ(rules.Judge({"orders", "user_id"}, {"people", "id"}), Relationship::kForeignKey);
+}
+
 TEST(RelationRules, FoldPartitionsAndCase) {
   EXPECT_EQ(FoldName("events_2024_01"), "events");
   EXPECT_EQ(FoldName("events_y2024m01"), "events");
