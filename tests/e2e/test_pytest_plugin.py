@@ -128,3 +128,23 @@ def suite_of_orm(request: Any, run_pgassay: Callable[..., Any], tables: None, tm
     path = {"PYTHONPATH": str(REPOSITORY / "integrations" / "pytest"), "PYTHONDONTWRITEBYTECODE": "1"}
     words = [sys.executable, "-m", "pytest", "-q", "-p", "pytest_pgassay.plugin", "-p", "no:cacheprovider", "--pgassay-sites"]
     return run_pgassay([*words, "--rootdir", tmp_path, tmp_path / "test_orm.py"], env=path), line
+
+
+def test_a_gate_names_the_test_and_the_line(pg: Any, pgassay_binary: Path, tmp_path: Path) -> None:
+    from test_gate import FAIL, PASS, Project, entries
+
+    project = Project(tmp_path / "project", pgassay_binary, pg.env())
+    project.environment["PYTHONPATH"] += os.pathsep + str(REPOSITORY / "integrations" / "pytest")
+    plugin = ("-p", "pytest_pgassay.plugin", "--pgassay-sites")
+    parallel = project.record(*plugin, "-n", "2")
+    of_parallel = project.baseline(parallel).read_bytes()
+    assert project.baseline(project.record(*plugin)).read_bytes() == of_parallel
+    assert project.gate(parallel)[0] == PASS
+    project.load_orders_lazily()
+    code, report = project.gate(project.record(*plugin))
+    assert code == FAIL
+    (entry,) = entries(report, "new")
+    assert entry["scope"] == "tests/test_users.py::test_list_users"
+    source = (project.folder / "app" / "views.py").read_text().splitlines()
+    file, line = entry["site"].split(":")
+    assert file == "app/views.py" and "orders" in source[int(line) - 1]
