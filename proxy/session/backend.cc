@@ -205,8 +205,8 @@ bool Session::State::OnReadyForQuery(const wire::Frame& frame) {
   const char status = frame.body.empty() ? '\0' : frame.body[0];
   if (status != 'I' && status != 'T' && status != 'E') return false;
   if (!logged_in_) {
+    if (in_startup_) return false;  // ready for a client that has not said who it is
     logged_in_ = true;
-    in_startup_ = false;
     Announce();
   } else if (!pending_ || pending_->empty()) {
     // After a COPY that failed, a Sync that it seemed to have taken may be answered all the same.
