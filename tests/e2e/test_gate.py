@@ -97,6 +97,21 @@ def test_a_lazy_load_fails_with_one_finding_that_says_it_all(project: Project) -
     assert "orders.user_id ← users.id" in said and "fails" in said and "selectinload" in said
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "two workers"])
+def test_with_the_plugin_the_test_is_named(project: Project, workers: tuple[str, ...]) -> None:
+    project.environment["PYTHONPATH"] += os.pathsep + str(E2E.parent.parent / "integrations" / "pytest")
+    plugin = ("-p", "pytest_pgassay.plugin")
+    project.baseline(project.record(*plugin))
+    code, report = project.gate(project.record(*plugin, *workers, shuffle=3))
+    assert (code, report["verdict"]["entries"]) == (PASS, [])
+    project.load_orders_lazily()
+    code, report = project.gate(project.record(*plugin, *workers))
+    assert code == FAIL
+    (entry,) = [entry for entry in report["verdict"]["entries"] if entry["level"] == "failure"]
+    assert (entry["kind"], entry["parent"]) == ("new", "users.id")
+    assert entry["scope"].startswith("tests/test_users.py::") and entry["site"].startswith("tests/test_users.py:")
+
+
 def test_a_test_more_passes(project: Project) -> None:
     project.baseline()
     with (project.folder / "tests" / "test_products.py").open("a") as file:
