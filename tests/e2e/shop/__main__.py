@@ -23,6 +23,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     check = commands.add_parser("check", help="compare a JSON report with what the scenarios expect")
     check.add_argument("report", type=Path)
     listing = commands.add_parser("list", help="the scenarios and what they expect")
+    lints = commands.add_parser("lints", help="the schema that each lint finds something in, or its clean twin, as SQL; or compare")
+    lints.add_argument("what", choices=("schema", "traffic", "check"))
+    lints.add_argument("--form", choices=("flagged", "clean"), required=True)
+    lints.add_argument("--report", type=Path, help="of pgassay lint, as JSON; for check")
     for command in (load, run):
         command.add_argument("--extra-column", action="store_true", help="give every model one more column")
         command.add_argument("--driver", choices=("psycopg2", "psycopg", "asyncpg"))
@@ -40,7 +44,7 @@ def main() -> int:
     options = parse(sys.argv[1:])
     if getattr(options, "extra_column", False):
         os.environ["SHOP_EXTRA_COLUMN"] = "1"  # before the models are imported
-    return {"load": load, "run": run, "check": check, "list": show}[options.command](options)
+    return {"load": load, "run": run, "check": check, "list": show, "lints": lint}[options.command](options)
 
 
 def address(driver: str | None):
@@ -108,10 +112,24 @@ async def run_async(body, shop) -> None:
 
 
 def check(options: argparse.Namespace) -> int:
-    from .scenario import differences, union
+    from .scenario import union
 
-    expected = union(chosen(options, options.driver, options.mode, options.form), options.form, options.mode)
-    told = differences(json.loads(options.report.read_text())["findings"], expected)
+    return compare(options.report, union(chosen(options, options.driver, options.mode, options.form), options.form, options.mode))
+
+
+def lint(options: argparse.Namespace) -> int:
+    from . import lints
+
+    if options.what == "check":
+        return compare(options.report, lints.expected(options.form))
+    print({"schema": lints.schema, "traffic": lints.traffic}[options.what](options.form))
+    return 0
+
+
+def compare(report: Path, expected: list) -> int:
+    from .scenario import differences
+
+    told = differences(json.loads(report.read_text())["findings"], expected)
     for sentence in told:
         print(sentence)
     if not told:

@@ -194,3 +194,7 @@ def schema(form: str) -> str:
 def traffic(form: str) -> str:
     statements = [one for lint in LINTS for one in (*lint.traffic, *TRAFFIC.get((lint.name, form), ()))]
     return "".join(f"{one};\n" for one in statements)
+
+
+def expected(form: str) -> list[Expectation]:
+    return [one for lint in LINTS for one in lint.expect] if form == "flagged" else []
