@@ -5,6 +5,7 @@
 #include <cctype>
 #include <limits>
 #include <optional>
+#include <span>
 #include <utility>
 
 #define XXH_INLINE_ALL
@@ -107,9 +108,10 @@ bool IsDataVerb(uint64_t verb) {
 // One statement's tokens to its normal form. Reused from statement to statement: the buffers stay.
 class Shaper {
  public:
-  // Tokens [from, to) of `lexed`.
-  void Run(std::string_view text, const Lexed& lexed, size_t from, size_t to) {
+  // Tokens [from, to) of `lexed`. `shown`: sql() is wanted too.
+  void Run(std::string_view text, const Lexed& lexed, size_t from, size_t to, bool shown) {
     text_ = text;
+    shown_ = shown;
     tokens_ = lexed.tokens.data();
     from_ = from;
     to_ = to;
@@ -121,7 +123,7 @@ class Shaper {
     secrets_ = {};
     operand_ = {};
     between_ = false;
-    literals_ = LastParameter();
+    literals_ = shown ? LastParameter() : 0;
     verb_ = tokens_[from_].key;
     previous_word_ = 0;
     Push(FrameKind::kPlain);
@@ -226,7 +228,7 @@ class Shaper {
         element == form.substr(frame.run_form, frame.run_form_end - frame.run_form)) {
       ++frame.run_count;
       form_.resize(frame.run_form_end);
-      sql_.resize(frame.run_sql_end);
+      if (shown_) sql_.resize(frame.run_sql_end);
       for (size_t i = frame.element_value; i < values_.size(); ++i) {
         values_[i].slot = values_[i].slot - frame.element_slot + frame.run_slot;
       }
@@ -250,7 +252,7 @@ class Shaper {
   void InsertMany(const Frame& frame) {
     const bool counted = frame.kind != FrameKind::kArray;
     if (counted) form_.insert(frame.run_form_end, std::string{kManyMark, kTokenEnd});
-    sql_.insert(frame.run_sql_end, std::string(", ").append(kEllipsis));
+    if (shown_) sql_.insert(frame.run_sql_end, std::string(", ").append(kEllipsis));
   }
 
   void PopFrame() {
@@ -265,26 +267,22 @@ class Shaper {
 
   // ---- tokens ----
 
-  void Space(const Token& token) {
+  void Show(const Token& token, std::string_view shown) {
+    if (!shown_) return;
     if (token.space_before && !sql_.empty()) sql_ += ' ';
-  }
-
-  void Append(std::string_view shown, std::string_view normal) {
-    Space(tokens_[at_]);
     sql_ += shown;
-    form_ += normal;
-    form_ += kTokenEnd;
   }
 
   void Same() {
     const std::string_view own = Text(at_);
-    Append(own, own);
+    Show(tokens_[at_], own);
+    form_ += own;
+    form_ += kTokenEnd;
   }
 
   void Folded() {
-    Space(tokens_[at_]);
     const std::string_view own = Text(at_);
-    sql_ += own;
+    Show(tokens_[at_], own);
     const size_t begin = form_.size();
     form_.resize(begin + own.size() + 1);
     char* const folded = form_.data() + begin;
@@ -298,12 +296,10 @@ class Shaper {
   // A value: one mark in the normal form, $k in the shown text.
   void Value(size_t token) {
     BeginOperandIfCondition();
-    Space(tokens_[at_]);
     if (tokens_[token].kind == TokenKind::kParameter) {
-      sql_ += Text(token);
-    } else {
-      sql_ += '$';
-      sql_ += std::to_string(++literals_);
+      Show(tokens_[at_], Text(token));
+    } else if (shown_) {
+      Show(tokens_[at_], std::string("$").append(std::to_string(++literals_)));
     }
     form_ += kValueMark;
     if (secrets_.names_public_setting()) form_ += Text(token);
@@ -434,8 +430,8 @@ class Shaper {
   std::string LongWordAt(size_t token) const { return IdentifierName(text_, tokens_[token]); }
 
   void SavepointName() {
-    Space(tokens_[at_]);
     const std::string_view own = Text(at_);
+    std::string shown;
     bool digits = false;
     for (const char c : own) {
       const bool digit = std::isdigit(static_cast<unsigned char>(c)) != 0;
@@ -443,8 +439,9 @@ class Shaper {
       digits = digit;
       const char folded = tokens_[at_].kind == TokenKind::kWord && c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
       form_ += digit ? kValueMark : folded;
-      sql_ += digit ? 'n' : c;
+      shown += digit ? 'n' : c;
     }
+    Show(tokens_[at_], shown);
     form_ += kTokenEnd;
   }
 
@@ -554,8 +551,7 @@ class Shaper {
     const std::string value = form_.substr(operand_.form);
     form_.resize(operand_.form);
     operand_ = {};
-    Space(tokens_[at_]);
-    sql_ += '=';
+    Show(tokens_[at_], "=");
     for (++at_; at_ < end; ++at_) {
       if (tokens_[at_].kind == TokenKind::kWord)
         Folded();
@@ -578,6 +574,7 @@ class Shaper {
   std::string_view text_;
   const Token* tokens_ = nullptr;
   size_t from_ = 0, to_ = 0, at_ = 0;
+  bool shown_ = true;
   std::string form_, sql_;
   std::vector<RawValue> values_;
   std::vector<Frame> frames_;
@@ -674,9 +671,12 @@ ValueHash HashLiteral(const HashKey& key, std::string_view text, const Token& to
 
 // Slots are ranges of values: values go in the order of their slots, within a slot in the order of the text.
 void FillSlots(const HashKey& key, std::string_view text, const Shaper& shaper, Statement& statement) {
-  std::vector<RawValue> ordered = shaper.values();
+  std::span<const RawValue> ordered = shaper.values();
+  std::vector<RawValue> sorted;
   if (!std::ranges::is_sorted(ordered, {}, &RawValue::slot)) {
-    std::ranges::sort(ordered, {}, [](const RawValue& value) { return std::pair(value.slot, value.token); });
+    sorted.assign(ordered.begin(), ordered.end());
+    std::ranges::sort(sorted, {}, [](const RawValue& value) { return std::pair(value.slot, value.token); });
+    ordered = sorted;
   }
   statement.slots.resize(shaper.slot_count());
   statement.values.reserve(ordered.size());
@@ -761,26 +761,47 @@ bool SecretWords::Hides(std::string_view text, const Token& token) {
   return false;
 }
 
-std::vector<Statement> Scan(const HashKey& key, std::string_view text) {
+namespace {
+
+void ScanInto(const HashKey& key, std::string_view text, bool shown, std::vector<Statement>& statements) {
   thread_local Lexed lexed;
   thread_local Shaper shaper;
-  std::vector<Statement> statements;
+  size_t count = 0;
   Lex(text, lexed);
   const bool whole = !lexed.doubtful && lexed.stopped_at == std::string_view::npos;
   Splitter splitter(text, lexed);
   while (const auto range = splitter.Next()) {
-    Statement& statement = statements.emplace_back();
-    shaper.Run(text, lexed, range->from, range->to);
+    if (count == statements.size()) statements.emplace_back();
+    Statement& statement = statements[count++];
+    statement.sql.clear();
+    statement.slots.clear();
+    statement.values.clear();
+    statement.tags.clear();
+    statement.truncated = false;
+    shaper.Run(text, lexed, range->from, range->to, shown);
     statement.shape_hash = shaper.ShapeHash();
     statement.offset = static_cast<uint32_t>(range->begin);
     statement.length = static_cast<uint32_t>(range->end - range->begin);
     FillSlots(key, text, shaper, statement);
     if (!lexed.comments.empty()) ReadTags(text, lexed, *range, statement.tags);
-    const bool shown = whole && BeginsStatement(text, lexed, range->from);
-    statement.sql = shown ? shaper.sql() : Redact(text.substr(statement.offset, statement.length));
+    if (!shown) continue;
+    const bool as_shaped = whole && BeginsStatement(text, lexed, range->from);
+    statement.sql = as_shaped ? shaper.sql() : Redact(text.substr(statement.offset, statement.length));
   }
+  statements.resize(count);
   if (!statements.empty()) statements.back().truncated = text.size() >= session::kMaxTextBytes;
+}
+
+}  // namespace
+
+std::vector<Statement> Scan(const HashKey& key, std::string_view text) {
+  std::vector<Statement> statements;
+  ScanInto(key, text, true, statements);
   return statements;
+}
+
+void ScanShapes(const HashKey& key, std::string_view text, std::vector<Statement>& statements) {
+  ScanInto(key, text, false, statements);
 }
 
 std::vector<ValuePosition> ValuePositions(std::string_view text) {
@@ -791,7 +812,7 @@ std::vector<ValuePosition> ValuePositions(std::string_view text) {
   Splitter splitter(text, lexed);
   const auto range = splitter.Next();
   if (!range) return positions;
-  shaper.Run(text, lexed, range->from, range->to);
+  shaper.Run(text, lexed, range->from, range->to, false);
   for (const RawValue& raw : shaper.values()) {
     const Token token = shaper.TokenOf(raw);
     positions.push_back({token.begin, token.end, raw.slot});

@@ -52,6 +52,8 @@ struct Statement {           // one statement of a text
 
 // Splits `text` at top-level semicolons; empty statements are left out, so the k-th is the k-th that the server executes.
 std::vector<Statement> Scan(const HashKey& key, std::string_view text);
+// The same without `sql`, into statements whose memory is used again: what a text costs whose shape is known already.
+void ScanShapes(const HashKey& key, std::string_view text, std::vector<Statement>& statements);
 
 // Any text as it may be shown or stored: literals masked, comments dropped, secrets never kept. Never fails: what does not lex is cut
 // at the point of failure and marked with "…". For SQL, error messages, command tags, plan text.
