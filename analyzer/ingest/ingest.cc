@@ -117,7 +117,6 @@ struct Resolved {
   const Shape* shape = nullptr;
   const TextStatement* statement = nullptr;         // whose slots the sinks refer to; null: no SQL
   const TextStatement* sent = nullptr;              // what was sent: EXECUTE, FETCH, or the same
-  std::shared_ptr<const Text> keep, keep_sent;      // own the two above
   std::optional<std::vector<Parameter>> arguments;  // in place of the Bind's
   Cursor* cursor = nullptr;                         // first FETCH of it
   const Cursor* continued = nullptr;                // later FETCH of it
@@ -134,7 +133,10 @@ struct ColumnSet {
 class Ingest::State {
  public:
   State(const HashKey& key, trace::Recorder& recorder, IngestOptions options)
-      : recorder_(recorder), texts_(key, recorder), lineage_(recorder), catalogs_(std::move(options.catalogs)) {
+      : recorder_(recorder),
+        texts_(key, recorder, options.loops),
+        lineage_(recorder),
+        catalogs_(std::move(options.catalogs)) {
     for (std::string_view tag : kAllowedTags) kept_tags_.emplace(tag);
     for (std::string& tag : options.kept_tags) kept_tags_.insert(std::move(tag));
   }
@@ -189,6 +191,7 @@ class Ingest::State {
   }
 
   void On(const session::StatementPrepared& prepared) {
+    texts_.Pin(prepared.text_hash);
     sessions_[prepared.session_id].prepared[std::string(prepared.name)] = {.text_hash = prepared.text_hash,
                                                                            .inner = {}};
     lineage_.OnPrepared(prepared.session_id, prepared.name);
@@ -293,16 +296,16 @@ class Ingest::State {
   // Which statement runs: the text's k-th, or what EXECUTE or FETCH stand for. A null shape: unknown.
   Resolved Resolve(SessionState& session, uint64_t text_hash, uint32_t index, std::string_view bound_name) {
     Resolved resolved;
-    resolved.keep = text_hash != 0 ? texts_.Find(text_hash) : PreparedText(session, bound_name);
-    if (!resolved.keep || index >= resolved.keep->statements.size()) return resolved;
-    resolved.sent = resolved.statement = &resolved.keep->statements[index];
+    const Text* const text = text_hash != 0 ? texts_.Find(text_hash) : PreparedText(session, bound_name);
+    if (text == nullptr || index >= text->statements.size()) return resolved;
+    resolved.sent = resolved.statement = &text->statements[index];
     resolved.shape = resolved.sent->shape;
     if (resolved.sent->verb == NamedVerb::kExecute) {
-      if (auto text = PreparedText(session, resolved.sent->name); text && text->statements.size() == 1) {
+      const Text* const named = PreparedText(session, resolved.sent->name);
+      if (named != nullptr && named->statements.size() == 1) {
         resolved.arguments = Arguments(*resolved.sent);
-        resolved.statement = &text->statements.front();
+        resolved.statement = &named->statements.front();
         resolved.shape = resolved.statement->shape;
-        resolved.keep_sent = std::exchange(resolved.keep, std::move(text));
       }
     } else if (resolved.sent->verb == NamedVerb::kFetch) {
       if (const auto found = session.cursors.find(resolved.sent->name); found != session.cursors.end()) {
@@ -333,10 +336,10 @@ class Ingest::State {
     return resolved;
   }
 
-  std::shared_ptr<const Text> PreparedText(const SessionState& session, std::string_view name) const {
+  const Text* PreparedText(const SessionState& session, std::string_view name) {
     const auto found = session.prepared.find(name);
     if (found == session.prepared.end()) return nullptr;
-    return found->second.inner ? found->second.inner : texts_.Find(found->second.text_hash);
+    return found->second.inner ? found->second.inner.get() : texts_.Find(found->second.text_hash);
   }
 
   // EXECUTE name (a, b): each slot of the text is an argument.

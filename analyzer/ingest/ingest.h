@@ -18,6 +18,7 @@ namespace pgassay::ingest {
 struct IngestOptions {
   std::vector<std::string> kept_tags;        // beyond the allow-list
   std::vector<CatalogSource> catalogs = {};  // whose databases' catalogues are read; none: no connection is ever made
+  size_t loops = 1;                          // that send records
 };
 
 class Ingest {

@@ -49,6 +49,12 @@ class Words {
     return word;
   }
 
+  // False: the first word is none of the seven verbs.
+  bool MayBeginNamed() {
+    SkipBlank();
+    return at_ < text_.size() && std::string_view("pPeEdDfFmMcC").contains(text_[at_]);
+  }
+
   // Steps over a balanced group whose "(" was just read.
   void SkipGroup() {
     for (int depth = 1; at_ < text_.size() && depth > 0;) {
@@ -143,6 +149,7 @@ std::optional<Words::Word> LastWord(Words words) {
 
 NamedSql ReadNamedSql(std::string_view text) {
   Words words(text);
+  if (!words.MayBeginNamed()) return {};  // nearly every text
   const auto verb_word = words.Next();
   if (!verb_word) return {};
   NamedSql result;

@@ -182,7 +182,9 @@ Result<> RunRecorder(std::span<SharedRing> rings, SharedTotals& totals, const Ha
   }
   totals.recorder.generation.fetch_add(1, std::memory_order_release);  // loops send their dictionaries again
   totals.recorder.ready.store(1, std::memory_order_release);
-  Ingest ingest(key, **recorder, options);
+  IngestOptions of_loops = options;
+  of_loops.loops = rings.size();
+  Ingest ingest(key, **recorder, std::move(of_loops));
   return RecorderLoop(rings, totals, **recorder, ingest).Run();
 }
 

@@ -3,8 +3,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/session/query_event.h"
+
 namespace pgassay::ingest {
 namespace {
+
+// Four times what a loop takes for known, of which half are too young to go: what came lately and what the loop took
+// for known before are three quarters at most.
+constexpr size_t kTextsOfOneLoop = 4 * session::kKnownTexts;
+constexpr size_t kTextsOfSeveral = 32'768;  // one loop's new texts are not to drive out what another still knows
+constexpr size_t kMaxPinned = 16'384;
 
 bool TakesValues(const sql::Comparison& comparison) {
   using sql::Comparator;
@@ -35,22 +43,55 @@ std::vector<Sink> SinksOf(const sql::Facts& facts) {
 
 }  // namespace
 
+Texts::Texts(const HashKey& key, trace::Recorder& recorder, size_t loops)
+    : key_(key),
+      recorder_(recorder),
+      capacity_(loops <= 1 ? kTextsOfOneLoop : std::max(kTextsOfSeveral, kTextsOfOneLoop * loops)) {}
+
 void Texts::Add(uint64_t text_hash, std::string_view text) {
-  if (texts_.contains(text_hash)) return;
-  if (texts_.size() >= kMaxTexts) ForgetOldHalf();
-  auto read = Read(text, 0);
-  read->last_used = ++clock_;
-  for (const TextStatement& statement : read->statements) {
+  ++added_;
+  if (const auto found = places_.find(text_hash); found != places_.end()) {
+    kept_[found->second].last_used = added_;
+    return;
+  }
+  Kept& kept = Room(text_hash);
+  Read(text, 0, scanned_, kept.text);
+  for (const TextStatement& statement : kept.text.statements) {
     recorder_.AddText(statement.shape->statement_id, text_hash);
   }
-  texts_.emplace(text_hash, std::move(read));
 }
 
-std::shared_ptr<const Text> Texts::Find(uint64_t text_hash) const {
-  const auto found = texts_.find(text_hash);
-  if (found == texts_.end()) return nullptr;
-  found->second->last_used = ++clock_;
-  return found->second;
+// An empty place, or that of the first text from the hand on which was not used lately.
+Texts::Kept& Texts::Room(uint64_t text_hash) {
+  if (kept_.size() < capacity_ + pinned_) {
+    places_.emplace(text_hash, kept_.size());
+    return kept_.emplace_back(Kept{.hash = text_hash, .last_used = added_, .text = {}});
+  }
+  const auto stays = [&](const Kept& kept, size_t looked_at) {
+    return kept.pinned || (added_ - kept.last_used < capacity_ / 2 && looked_at < kept_.size());
+  };
+  for (size_t looked_at = 0; stays(kept_[hand_], looked_at); ++looked_at) hand_ = (hand_ + 1) % kept_.size();
+  Kept& kept = kept_[hand_];
+  auto place = places_.extract(kept.hash);
+  place.key() = kept.hash = text_hash;
+  places_.insert(std::move(place));
+  kept.last_used = added_;
+  hand_ = (hand_ + 1) % kept_.size();
+  return kept;
+}
+
+const Text* Texts::Find(uint64_t text_hash) {
+  const auto found = places_.find(text_hash);
+  if (found == places_.end()) return nullptr;
+  Kept& kept = kept_[found->second];
+  kept.last_used = added_;
+  return &kept.text;
+}
+
+void Texts::Pin(uint64_t text_hash) {
+  const auto found = places_.find(text_hash);
+  if (found == places_.end() || pinned_ >= kMaxPinned) return;
+  if (!std::exchange(kept_[found->second].pinned, true)) ++pinned_;
 }
 
 const Shape* Texts::Pseudo(std::string_view label) {
@@ -64,55 +105,52 @@ const Shape* Texts::Pseudo(std::string_view label) {
   return shape.get();
 }
 
-std::shared_ptr<const Text> Texts::Read(std::string_view text, int depth) {
-  auto read = std::make_shared<Text>();
-  for (sql::Statement& statement : sql::Scan(key_, text)) {
-    const std::string_view own = text.substr(statement.offset, statement.length);
-    read->statements.push_back(ReadStatement(std::move(statement), own, depth));
-  }
-  return read;
+void Texts::Read(std::string_view text, int depth, std::vector<sql::Statement>& scanned, Text& into) {
+  sql::ScanShapes(key_, text, scanned);
+  into.statements.resize(scanned.size());
+  for (size_t i = 0; i < scanned.size(); ++i) ReadStatement(scanned[i], i, text, depth, into.statements[i]);
 }
 
-TextStatement Texts::ReadStatement(sql::Statement scanned, std::string_view text, int depth) {
-  TextStatement statement;
-  NamedSql named = ReadNamedSql(text);
-  statement.tags = std::move(scanned.tags);
-  std::string_view analysed = text;
-  if (named.verb != NamedVerb::kNone) {
-    auto again = sql::Scan(key_, named.anonymous);
-    if (again.size() == 1) {
-      scanned = std::move(again.front());
-      analysed = named.anonymous;
-    }
-    statement.verb = named.verb;
-    statement.name = std::move(named.name);
-    if (!named.inner.empty() && depth == 0) statement.inner = Read(named.inner, depth + 1);
+// Gives its vectors in exchange for the ones that `into` has no more use for.
+void Texts::ReadStatement(sql::Statement& scanned, size_t index, std::string_view whole, int depth,
+                          TextStatement& into) {
+  const std::string_view own = whole.substr(scanned.offset, scanned.length);
+  const NamedSql named = ReadNamedSql(own);
+  into.tags.swap(scanned.tags);
+  into.verb = named.verb;
+  into.name = named.name;
+  into.inner = nullptr;
+  if (named.verb == NamedVerb::kNone) {
+    into.shape = ShapeOf(scanned, index, whole);
+    into.slots.swap(scanned.slots);
+    into.values.swap(scanned.values);
+    return;
   }
-  statement.shape = ShapeOf(scanned, analysed);
-  statement.slots = std::move(scanned.slots);
-  statement.values = std::move(scanned.values);
-  return statement;
+  std::vector<sql::Statement> again = sql::Scan(key_, named.anonymous);
+  const bool one = again.size() == 1;
+  sql::Statement& shaped = one ? again.front() : scanned;
+  into.shape = one ? ShapeOf(shaped, 0, named.anonymous) : ShapeOf(shaped, index, whole);
+  into.slots.swap(shaped.slots);
+  into.values.swap(shaped.values);
+  if (named.inner.empty() || depth > 0) return;
+  auto inner = std::make_shared<Text>();
+  std::vector<sql::Statement> inner_scanned;
+  Read(named.inner, depth + 1, inner_scanned, *inner);
+  into.inner = std::move(inner);
 }
 
-const Shape* Texts::ShapeOf(const sql::Statement& statement, std::string_view text) {
+// Of the statement that is the index-th of `whole`.
+const Shape* Texts::ShapeOf(const sql::Statement& statement, size_t index, std::string_view whole) {
   auto& shape = shapes_[statement.shape_hash];
   if (!shape) {
+    const sql::Statement shown = std::move(sql::Scan(key_, whole)[index]);
     shape = std::make_unique<Shape>();
-    shape->facts = analyzer_.Analyze(text, statement);
+    shape->facts = analyzer_.Analyze(whole.substr(shown.offset, shown.length), shown);
     shape->facts.inner_sql.clear();  // as sent: not for keeping
     shape->sinks = SinksOf(shape->facts);
-    shape->statement_id = recorder_.StatementId(statement.shape_hash, statement.sql, shape->facts);
+    shape->statement_id = recorder_.StatementId(shown.shape_hash, shown.sql, shape->facts);
   }
   return shape.get();
-}
-
-void Texts::ForgetOldHalf() {
-  std::vector<uint64_t> uses;
-  uses.reserve(texts_.size());
-  for (const auto& [hash, text] : texts_) uses.push_back(text->last_used);
-  const auto middle = uses.begin() + static_cast<std::ptrdiff_t>(uses.size() / 2);
-  std::nth_element(uses.begin(), middle, uses.end());
-  std::erase_if(texts_, [limit = *middle](const auto& entry) { return entry.second->last_used < limit; });
 }
 
 }  // namespace pgassay::ingest

@@ -1,6 +1,7 @@
 // The SQL texts of a recording: each text is scanned once, each shape analysed once, then both are looked up by hash.
-// Bounded: beyond kMaxTexts the least recently used half is forgotten; a forgotten text that runs again counts as
-// unknown until the relay sends it again.
+// Bounded, in memory that later texts use again; a text goes when it was not used for long. With one loop every text is
+// here that the loop takes for known; with several, one that a loop seldom uses may go while another sends very many,
+// and counts as unknown until it is sent again. A named statement's text is pinned: it may run long after. One owner.
 #pragma once
 
 #include <cstdint>
@@ -41,33 +42,44 @@ struct TextStatement {
 
 struct Text {
   std::vector<TextStatement> statements;
-  mutable uint64_t last_used = 0;
 };
 
 class Texts {
  public:
-  static constexpr size_t kMaxTexts = 32'768;
-
-  Texts(const HashKey& key, trace::Recorder& recorder) : key_(key), recorder_(recorder) {}
+  Texts(const HashKey& key, trace::Recorder& recorder, size_t loops);
 
   void Add(uint64_t text_hash, std::string_view text);
-  // Null if never seen, or forgotten.
-  std::shared_ptr<const Text> Find(uint64_t text_hash) const;
+  // Null if never seen, or forgotten. Lives until the next Add.
+  const Text* Find(uint64_t text_hash);
+  // Keeps it for good, if it is here: of a named statement.
+  void Pin(uint64_t text_hash);
   // For executions without SQL of their own: "(function call)", "(empty query)", "(statement unknown)".
   const Shape* Pseudo(std::string_view label);
 
  private:
-  std::shared_ptr<const Text> Read(std::string_view text, int depth);
-  TextStatement ReadStatement(sql::Statement scanned, std::string_view text, int depth);
-  const Shape* ShapeOf(const sql::Statement& statement, std::string_view text);
-  void ForgetOldHalf();
+  struct Kept {
+    uint64_t hash = 0;
+    uint64_t last_used = 0;  // in Adds
+    bool pinned = false;
+    Text text;
+  };
+
+  Kept& Room(uint64_t text_hash);
+  void Read(std::string_view text, int depth, std::vector<sql::Statement>& scanned, Text& into);
+  void ReadStatement(sql::Statement& scanned, size_t index, std::string_view whole, int depth, TextStatement& into);
+  const Shape* ShapeOf(const sql::Statement& statement, size_t index, std::string_view whole);
 
   const HashKey& key_;
   trace::Recorder& recorder_;
+  size_t capacity_;  // without the pinned ones
   sql::Analyzer analyzer_;
-  std::unordered_map<uint64_t, std::shared_ptr<const Text>> texts_;
+  std::vector<Kept> kept_;
+  std::unordered_map<uint64_t, size_t> places_;  // in kept_
+  size_t hand_ = 0;                              // where the search for a place begins
+  size_t pinned_ = 0;
+  uint64_t added_ = 0;
   std::unordered_map<uint64_t, std::unique_ptr<Shape>> shapes_;
-  mutable uint64_t clock_ = 0;  // of uses, not of time
+  std::vector<sql::Statement> scanned_;
 };
 
 }  // namespace pgassay::ingest

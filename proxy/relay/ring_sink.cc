@@ -11,7 +11,6 @@
 namespace pgassay::relay {
 namespace {
 
-constexpr size_t kTextBuckets = 1 << 14;    // 65 536 texts, 512 KiB a loop: more than an application has
 constexpr size_t kColumnBuckets = 1 << 11;  // 8 192 row descriptions
 // On a busy machine the finder is scheduled late. With the recorder's commit interval this stays below the second that
 // a kill may cost.
@@ -48,13 +47,20 @@ RingSink::RingSink(SharedRing& ring, LoopTotals& totals, const RecorderTotals& r
       totals_(totals),
       recorder_(recorder),
       generation_(recorder.generation.load(std::memory_order_acquire)),
-      texts_(kTextBuckets),
+      texts_(session::kKnownTexts / RecentHashes::kWays),
       columns_(kColumnBuckets),
       client_patience_ns_(kClientPatience) {}
 
 void RingSink::ExpectRunners() { client_patience_ns_ = kClientPatienceOfRunners; }
 
-bool RingSink::WantsText(uint64_t text_hash) { return texts_.Insert(text_hash); }
+// A small table: it stays in the cache where every text is new. What the recorder may have forgotten is sent again.
+bool RingSink::WantsText(uint64_t text_hash) {
+  if (!texts_.Insert(text_hash)) return false;
+  if (++texts_sent_ < session::kKnownTexts) return true;
+  texts_.Clear();
+  texts_sent_ = 0;
+  return true;
+}
 bool RingSink::WantsColumns(uint64_t columns_hash) { return columns_.Insert(columns_hash); }
 
 void RingSink::AwaitClient(uint64_t session_id, std::shared_ptr<const ClientPid> client) {

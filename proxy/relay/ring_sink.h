@@ -25,13 +25,14 @@ namespace pgassay::relay {
 // A set of 64-bit hashes in fixed memory; when a bucket is full an old member makes room. 0 is no member.
 class RecentHashes {
  public:
+  static constexpr size_t kWays = 4;
+
   explicit RecentHashes(size_t buckets);  // a power of two
   bool Insert(uint64_t hash);             // true if it was not there
   void Erase(uint64_t hash);
   void Clear();
 
  private:
-  static constexpr size_t kWays = 4;
   std::span<uint64_t> Bucket(uint64_t hash);
   std::vector<uint64_t> hashes_;
   size_t buckets_;
@@ -96,6 +97,7 @@ class RingSink : public session::RecordSink {
   const RecorderTotals& recorder_;
   uint32_t generation_;
   RecentHashes texts_;
+  size_t texts_sent_ = 0;  // since the table was empty
   RecentHashes columns_;
   std::vector<std::byte> encoded_;
   std::unordered_map<uint64_t, std::vector<std::byte>> runners_;        // each one's last ScopeMark

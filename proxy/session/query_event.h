@@ -5,7 +5,8 @@
 //
 // Order within one loop: a text, a column set or a prepared name comes before the first record that refers to it;
 // a row batch comes before the QueryEvent of its execution; times never decrease within `time_ns` of one loop.
-// Dictionaries (StatementText, ColumnsDescribed) are sent once per loop and recorder generation.
+// Dictionaries (StatementText, ColumnsDescribed) are sent again when a loop has forgotten that it sent them: a text that is used,
+// and is no named statement's, at the latest after kKnownTexts others; and to every new recorder.
 #pragma once
 
 #include <array>
@@ -20,6 +21,7 @@
 namespace pgassay::session {
 
 inline constexpr size_t kMaxTextBytes = size_t{64} * 1024;   // of SQL text kept; the rest is counted
+inline constexpr size_t kKnownTexts = 1024;           // texts that a loop takes for known to the recorder
 inline constexpr size_t kMaxParameterBytes = 1024;    // a longer parameter is not hashed
 inline constexpr size_t kMaxHashedParameters = 256;   // per execution; the rest is counted
 inline constexpr size_t kMaxLineageColumns = 8;       // of a result, chosen from RowDescription

@@ -114,6 +114,17 @@ TEST_F(RingSinkTest, GivesANewRecorderTheTextsOfNamedStatementsAndTheColumns) {
   EXPECT_TRUE(sink.WantsText(1));
 }
 
+TEST_F(RingSinkTest, OffersATextAgainThatTheRecorderMayHaveForgotten) {
+  RingSink sink(producer_, totals_, recorder_);
+  ASSERT_TRUE(sink.WantsText(1));
+  size_t sent = 1;
+  for (uint64_t hash = 2; !sink.WantsText(1); ++hash) {
+    ASSERT_LE(sent, session::kKnownTexts);
+    sent += sink.WantsText(hash) ? 1 : 0;
+  }
+  EXPECT_GT(sent, session::kKnownTexts / 8) << "but not all the time";
+}
+
 TEST_F(RingSinkTest, CountsWhatDoesNotFitAndOffersALostTextAgain) {
   RingSink sink(producer_, totals_, recorder_);
   const std::string text(1000, 'x');
