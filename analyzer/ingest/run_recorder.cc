@@ -180,7 +180,6 @@ Result<> RunRecorder(std::span<SharedRing> rings, SharedTotals& totals, const Ha
   if (const uint64_t restarts = totals.recorder.restarts.load(); restarts > 0) {
     (*recorder)->AddGap(totals.recorder.last_commit_ns.load(), MonotonicNowNs(), "recorder_restart", 0);
   }
-  totals.recorder.generation.fetch_add(1, std::memory_order_release);  // loops send their dictionaries again
   totals.recorder.ready.store(1, std::memory_order_release);
   IngestOptions of_loops = options;
   of_loops.loops = rings.size();
