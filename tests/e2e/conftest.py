@@ -45,6 +45,23 @@ class Run:
         return list(self.report["findings"])
 
 
+def wait_until(claim: str, holds: Callable[[], object], patience_s: float = 15) -> None:
+    deadline = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < deadline, f"never came true: {claim}"
+        time.sleep(0.02)
+
+
+def end_earlier_sessions(pg: PrivatePostgres) -> None:
+    """What another test may have left on the shared server is none of this test's."""
+    pg.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")
+    wait_until("earlier sessions are gone", lambda: backends(pg) == 0)
+
+
+def backends(pg: PrivatePostgres) -> int:
+    return int(pg.psql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"))
+
+
 @pytest.fixture(scope="session")
 def pg() -> Iterator[PrivatePostgres]:
     """A server for the whole run: host, port, user, dbname, dsn(), env(), psql()."""

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, Proxy, _announced_port, running_proxy
+from conftest import REPOSITORY, Proxy, _announced_port, backends, end_earlier_sessions, running_proxy, wait_until
 from private_postgres import NoServer, PrivatePostgres
 from wire_client import COPY_DONE, SYNC, Wire, bind, describe, execute, message, parse, query, sqlstate, startup
 
@@ -71,13 +71,6 @@ def counters(trace: Path) -> dict[str, int]:
     return dict(ask(trace, "SELECT name, sum(value) FROM counter GROUP BY name"))
 
 
-def wait_until(claim: str, holds: Callable[[], object], patience_s: float = 15) -> None:
-    deadline = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < deadline, f"never came true: {claim}"
-        time.sleep(0.02)
-
-
 def family(proxy: Proxy) -> list[int]:
     pid = proxy.process.pid
     return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
@@ -115,16 +108,6 @@ def processor_seconds(pid: int) -> float:
 
 def wire(pg: PrivatePostgres, port: int, **parameters: str) -> Wire:
     return Wire(port, pg.user, pg.dbname, **parameters)
-
-
-def end_earlier_sessions(pg: PrivatePostgres) -> None:
-    """What another test may have left on the shared server is none of this test's."""
-    pg.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")
-    wait_until("earlier sessions are gone", lambda: backends(pg) == 0)
-
-
-def backends(pg: PrivatePostgres) -> int:
-    return int(pg.psql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"))
 
 
 # ---- the same session, whatever the network does to it

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Proxy, running_proxy
+from conftest import Proxy, backends, end_earlier_sessions, running_proxy, wait_until
 from private_postgres import NoServer, PrivatePostgres, _as_user, unprivileged_user
 
 Outcome = tuple[int, str, str]
@@ -55,13 +55,6 @@ def recorder_of(proxy: Proxy) -> int:
             except OSError:
                 continue
     return 0
-
-
-def wait_until(claim: str, holds, patience_s: float = 10) -> None:
-    deadline = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < deadline, f"never came true: {claim}"
-        time.sleep(0.02)
 
 
 def ask(trace: Path, sql: str) -> list[tuple]:
@@ -215,16 +208,6 @@ def logged_in(pg: PrivatePostgres, port: int) -> socket.socket:
     peer.sendall(startup(pg))
     read_until(peer, message(b"Z", b"I"))
     return peer
-
-
-def end_earlier_sessions(pg: PrivatePostgres) -> None:
-    """What another test may have left on the shared server is none of this test's."""
-    pg.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")
-    wait_until("earlier sessions are gone", lambda: backends(pg) == 0)
-
-
-def backends(pg: PrivatePostgres) -> int:
-    return int(pg.psql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"))
 
 
 def test_a_client_that_stops_sending_still_gets_its_answers(pg: PrivatePostgres, proxy: Proxy) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Proxy, running_proxy
+from conftest import Proxy, running_proxy, wait_until
 from private_postgres import NoServer, PrivatePostgres
-from test_relay import ask, assert_bytes_accounted_for, client, wait_until
+from test_relay import ask, assert_bytes_accounted_for, client
 
 SEGMENT = 1 << 20  # of WAL, in bytes: small, so that a test fills some of them
 SETTINGS = {"wal_level": "logical", "max_wal_senders": "20", "max_replication_slots": "20", "full_page_writes": "on", "wal_keep_size": "64MB"}

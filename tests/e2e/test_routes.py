@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import running_proxy
+from conftest import running_proxy, wait_until
 from private_postgres import NoServer, PrivatePostgres, free_port
-from test_relay import ask, assert_bytes_accounted_for, client, wait_until
+from test_relay import ask, assert_bytes_accounted_for, client
 from wire_client import Wire, query, send_cancel, sqlstate
 
 

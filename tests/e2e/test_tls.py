@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Proxy, running_proxy
+from conftest import Proxy, running_proxy, wait_until
 from private_postgres import NoServer, PrivatePostgres
-from test_relay import SCRIPT, ask, assert_bytes_accounted_for, client, comparable, counters, wait_until
+from test_relay import SCRIPT, ask, assert_bytes_accounted_for, client, comparable, counters
 
 psycopg = pytest.importorskip("psycopg")
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Proxy, running_proxy
+from conftest import Proxy, running_proxy, wait_until
 from private_postgres import NoServer, PrivatePostgres
 from test_golden_live import DEBIANS, other_server, why_not
-from test_relay import ask, assert_bytes_accounted_for, counters, wait_until
+from test_relay import ask, assert_bytes_accounted_for, counters
 from wire_client import Wire, message, query, send_cancel, sqlstate
 
 psycopg = pytest.importorskip("psycopg")
