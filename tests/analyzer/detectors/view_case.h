@@ -1,7 +1,10 @@
 // A TraceView from a case file of tests/detectors/<rule>/: only what the case is about, the rest has sensible defaults.
 // Times in ms.
-//   statements       {id, sql, op, relations, equals, ranges, contains, nulls, sets, joins, sorts, outputs, target,
-//                     function, flags}; columns as "relation.column"
+//   catalogs         snapshots as the trace stores them
+//   statements       with "facts": "sql" are read from their SQL, and need nothing but id, sql, calls, rows,
+//   database_ms;
+//                    else {id, sql, op, relations, equals, ranges, contains, nulls, sets, joins, sorts, outputs,
+//                    target, function, flags}; columns as "relation.column"
 //   columns          {"<statement id>": [[relation, name, attnum, bytes, cells, nulls], …]}
 //   units            {id, kind, label, scope, phase, joined_to, database_ms, flags}
 //   unit_statements, repeats, edges: the rows' own names; statement ids as "statement", "parent", "child"
@@ -11,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -38,6 +42,11 @@ class ViewCase {
     for (const Json& item : json.value("repeats", Json::array())) view_.repeats.push_back(RepeatOf(item));
     for (const Json& item : json.value("edges", Json::array())) view_.edges.push_back(EdgeOf(item));
     if (json.contains("tables")) view_.catalogs.push_back(CatalogCase(json["tables"]).snapshot());
+    for (const Json& item : json.value("catalogs", Json::array())) {
+      auto snapshot = catalog::SnapshotFromJson(item.dump());
+      if (!snapshot) throw std::invalid_argument(snapshot.error().message);
+      view_.catalogs.push_back(std::move(*snapshot));
+    }
     detectors::ResolveJoinedUnits(view_);
   }
   const TraceView& view() const { return view_; }
@@ -65,6 +74,16 @@ class ViewCase {
     row.sql = json.at("sql").get<std::string>();
     row.driver = Has(json, "driver");
     sql::Facts& facts = row.facts;
+    row.calls = Count(json, "calls");
+    row.rows = Count(json, "rows");
+    row.database_ns = Ns(json, "database_ms");
+    if (json.value("facts", "") == "sql") {
+      static sql::Analyzer analyzer;
+      const auto scanned = sql::Scan(HashKey::ForTests(1), row.sql);
+      facts = analyzer.Analyze(row.sql, scanned.at(0));
+      row.sql = scanned.at(0).sql;
+      return row;
+    }
     facts.parsed = true;
     facts.operation = sql::OperationFromName(json.value("op", "SELECT"));
     facts.writes = facts.operation != sql::Operation::kSelect;
