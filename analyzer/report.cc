@@ -54,6 +54,9 @@ void Add(trace::StatementRow& to, const trace::StatementRow& other) {
   to.p50_ns = std::max(to.p50_ns, other.p50_ns);
   to.p95_ns = std::max(to.p95_ns, other.p95_ns);
   to.p99_ns = std::max(to.p99_ns, other.p99_ns);
+  std::map<int64_t, uint64_t> durations(to.durations.begin(), to.durations.end());
+  for (const auto& [lower_ns, count] : other.durations) durations[lower_ns] += count;
+  to.durations.assign(durations.begin(), durations.end());
 }
 
 // Statements of several traces: found again by their shape, numbered on where a number is taken.
@@ -112,6 +115,38 @@ void RenumberStatements(std::vector<Finding>& findings, const std::unordered_map
     if (finding.parent) renumber(finding.parent->statement);
     for (FindingStep& step : finding.steps) renumber(step.statement);
   }
+}
+
+void AddScopes(const std::vector<lineage::Unit>& units, std::map<std::string, ScopeRow>& scopes) {
+  for (const lineage::Unit& unit : units) {
+    if (unit.joined_to != 0) continue;  // its root carries the totals
+    ScopeRow& scope = scopes[unit.label];
+    scope.label = unit.label;
+    ++scope.units;
+    scope.executions += unit.statements;
+    scope.round_trips += unit.round_trips;
+    scope.rows += unit.rows;
+    scope.bytes += unit.bytes;
+    scope.database_ns += unit.database_ns;
+  }
+}
+
+// The exemplar units of the findings that no earlier trace had.
+Result<> AddTimelines(const trace::Trace& trace, const std::vector<Finding>& findings,
+                      const std::unordered_map<int64_t, int64_t>& ids, Report& report) {
+  constexpr size_t kMostTimelines = 200;  // what a page can hold; findings come most costly first
+  constexpr uint64_t kMostRows = 1000;
+  for (const Finding& finding : findings) {
+    if (report.timelines.size() >= kMostTimelines) return {};
+    if (finding.exemplar_unit_id == 0 || report.timelines.contains(finding.id)) continue;
+    auto rows = trace.Timeline(finding.exemplar_unit_id, kMostRows);
+    if (!rows) return std::unexpected(rows.error());
+    for (trace::TimelineRow& row : *rows) {
+      if (const auto found = ids.find(row.statement_id); found != ids.end()) row.statement_id = found->second;
+    }
+    report.timelines.emplace(finding.id, std::move(*rows));
+  }
+  return {};
 }
 
 uint64_t CountRootUnits(const std::vector<lineage::Unit>& units) {
@@ -185,6 +220,7 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
   report.totals.complete = !trace_paths.empty();
   Statements statements;
   std::map<std::string, uint64_t> opaque_reasons;
+  std::map<std::string, ScopeRow> scopes;
   for (size_t i = 0; i < trace_paths.size(); ++i) {
     const auto trace = trace::Trace::Open(trace_paths[i]);
     if (!trace) return std::unexpected(trace.error());
@@ -205,7 +241,12 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
     view->totals.units = CountRootUnits(view->units);
     Add(report.totals, view->totals);
     std::vector<Finding> findings = detectors::Detect(*view, options.rules);
-    RenumberStatements(findings, statements.Merge(std::move(view->statements), std::move(view->columns), view->tags));
+    const auto ids = statements.Merge(std::move(view->statements), std::move(view->columns), view->tags);
+    RenumberStatements(findings, ids);
+    AddScopes(view->units, scopes);
+    if (options.timelines) {
+      if (const auto added = AddTimelines(*trace, findings, ids, report); !added) return std::unexpected(added.error());
+    }
     for (const Finding& finding : findings) report.trace_of.try_emplace(finding.id, i);
     std::ranges::move(findings, std::back_inserter(report.findings));
     std::ranges::move(*gaps, std::back_inserter(report.gaps));
@@ -216,6 +257,7 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
     report.findings = detectors::Detect(view, options.rules);
   }
   statements.MoveTo(report);
+  for (auto& [label, scope] : scopes) report.scopes.push_back(std::move(scope));
   if (trace_paths.size() > 1) {
     report.totals.statements = report.statements.size();
     detectors::MergeFindings(report.findings);

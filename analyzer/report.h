@@ -24,6 +24,13 @@ struct CatalogSummary {
   std::vector<std::string> notes;  // what of it could not be read, sentences
 };
 
+// What ran under one label (a test, a route, a job), all units of it together.
+struct ScopeRow {
+  std::string label;  // "" of what had none
+  uint64_t units = 0, executions = 0, round_trips = 0, rows = 0, bytes = 0;
+  int64_t database_ns = 0;
+};
+
 struct Report {
   std::vector<std::string> trace_paths;                 // none: of databases alone
   std::string subject;                                  // of a live look: "12 tables of shop"; "" otherwise
@@ -33,6 +40,9 @@ struct Report {
   std::vector<trace::StatementRow> statements;
   std::vector<trace::ColumnRow> columns;  // of these statements: by statement, position
   std::vector<trace::TagRow> tags;
+  std::vector<ScopeRow> scopes;  // by label
+  // A finding's id -> the executions of its exemplar unit; empty unless asked for.
+  std::map<std::string, std::vector<trace::TimelineRow>, std::less<>> timelines;
   std::vector<trace::GapRow> gaps;
   std::vector<CatalogSummary> catalogs;
   std::vector<std::string> warnings;     // "2 sessions went opaque: …"; sentences
@@ -42,6 +52,7 @@ struct Report {
 struct ReportOptions {
   detectors::RuleOptions rules;
   std::vector<catalog::Snapshot> catalogs = {};  // a live look, instead of what the traces have
+  bool timelines = false;  // the executions of each finding's exemplar unit
 };
 
 // Without a trace: what the catalogues alone say. Several traces: totals are added, findings of equal id and statements

@@ -85,6 +85,19 @@ int64_t Histogram::Quantile(double quantile) const {
   return 0;
 }
 
+std::vector<std::pair<int64_t, uint64_t>> Histogram::Coarse() const {
+  std::vector<std::pair<int64_t, uint64_t>> coarse;
+  for (uint32_t i = 0; i < counts_.size(); ++i) {
+    if (counts_[i] == 0) continue;
+    const auto value = static_cast<uint64_t>(MiddleOf(first_bucket_ + i));
+    const uint64_t power = std::bit_floor(value);
+    const auto lower = static_cast<int64_t>(value >= power + power / 2 ? power + power / 2 : power);
+    if (coarse.empty() || coarse.back().first != lower) coarse.emplace_back(lower, 0);
+    coarse.back().second += counts_[i];
+  }
+  return coarse;
+}
+
 std::string Histogram::Encode() const {
   std::string out(1, kVersion);
   uint32_t before = 0;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pgassay::trace {
@@ -19,6 +20,9 @@ class Histogram {
   uint64_t count() const { return count_; }
   // The value that a share `quantile` (0..1) of all values does not exceed; 0 when empty.
   int64_t Quantile(double quantile) const;
+
+  // For drawing: the lower end of each non-empty bucket and its count, ascending, two buckets per power of two.
+  std::vector<std::pair<int64_t, uint64_t>> Coarse() const;
 
   std::string Encode() const;
   // nullopt: not something that Encode() wrote.

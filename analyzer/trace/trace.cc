@@ -192,6 +192,7 @@ Result<std::vector<StatementRow>> Trace::Statements() const {
           statement.p50_ns = std::min(histogram->Quantile(0.50), statement.max_ns);
           statement.p95_ns = std::min(histogram->Quantile(0.95), statement.max_ns);
           statement.p99_ns = std::min(histogram->Quantile(0.99), statement.max_ns);
+          statement.durations = histogram->Coarse();
         }
         return statement;
       });

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analyzer/catalog/snapshot.h"
@@ -23,6 +24,7 @@ struct StatementRow {
   bool driver = false;
   uint64_t calls = 0, errors = 0, rows = 0, bytes = 0, pipelined = 0, texts = 0;
   int64_t database_ns = 0, max_ns = 0, p50_ns = 0, p95_ns = 0, p99_ns = 0;
+  std::vector<std::pair<int64_t, uint64_t>> durations;  // Histogram::Coarse()
 };
 
 struct ColumnRow {

@@ -52,6 +52,15 @@ TEST(Histogram, TakesTheWholeRange) {
   EXPECT_EQ(decoded->Quantile(1), histogram.Quantile(1));
 }
 
+TEST(Histogram, CoarseBucketsHoldEveryValueInOrder) {
+  Histogram histogram;
+  for (const int64_t value : {0, 1, 2, 3, 1000, 1100, 1600, 5'000'000}) histogram.Add(value);
+  using Bucket = std::pair<int64_t, uint64_t>;
+  const std::vector<Bucket> expected = {{0, 1}, {1, 1}, {2, 1}, {3, 1}, {768, 1}, {1024, 1}, {1536, 1}, {4194304, 1}};
+  EXPECT_EQ(histogram.Coarse(), expected);
+  EXPECT_TRUE(Histogram().Coarse().empty());
+}
+
 TEST(Histogram, MergingIsTheSameAsRecordingBoth) {
   std::mt19937_64 random(3);
   Histogram all;
