@@ -51,6 +51,10 @@ bool FailsOn(const std::vector<Finding>& findings, const std::vector<std::string
   });
 }
 
+ReportOptions OptionsFor(const FindingsOutput& output, const Settings& settings) {
+  return {.rules = settings.rules(), .timelines = output.reporter->format == "html"};
+}
+
 Result<> WriteReport(const Report& report, const FindingsOutput& output, const Settings& settings,
                      const Terminal& terminal) {
   reporters::ReportStyle style = StyleFor(terminal, settings.IsSet("output"));
@@ -63,7 +67,7 @@ Result<> WriteReport(const Report& report, const FindingsOutput& output, const S
 
 int WriteFindings(const std::vector<std::string>& traces, const FindingsOutput& output, const Settings& settings,
                   const Terminal& terminal) {
-  const auto report = BuildReport(traces, {.rules = settings.rules()});
+  const auto report = BuildReport(traces, OptionsFor(output, settings));
   if (!report) return Trouble(report.error().message);
   if (const auto written = WriteReport(*report, output, settings, terminal); !written)
     return Trouble(written.error().message);

@@ -18,6 +18,8 @@ struct FindingsOutput {
   static Result<FindingsOutput> From(const Settings& settings);
 };
 
+// What the report must hold for this output.
+ReportOptions OptionsFor(const FindingsOutput& output, const Settings& settings);
 // In the format, the style and to the place that the settings name.
 Result<> WriteReport(const Report& report, const FindingsOutput& output, const Settings& settings,
                      const Terminal& terminal);

@@ -129,7 +129,7 @@ Result<gate::Verdict> GateOutput::Judge(const std::vector<std::string>& traces, 
 
 int GateOutput::Write(const std::vector<std::string>& traces, const FindingsOutput& output, const Settings& settings,
                       const Terminal& terminal) const {
-  auto report = BuildReport(traces, {.rules = settings.rules()});
+  auto report = BuildReport(traces, OptionsFor(output, settings));
   if (!report) return Trouble(report.error().message);
   auto verdict = Judge(traces, report->totals, settings);
   if (!verdict) return Trouble(verdict.error().message);

@@ -78,7 +78,7 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
      "only this service of pgassay.toml ([service.NAME]): its policy, its baseline and, where it names some, its "
      "sessions"},
     {"format", SettingKind::kText, "F", "terminal", 0, 0, kRun | kReport | kLint | kQueries | kShow | kGate | kDiff,
-     "terminal, json, markdown, github, sarif, junit, gitlab or csv; queries, show and diff: terminal or json"},
+     "terminal, json, html, markdown, github, sarif, junit, gitlab or csv; queries, show and diff: terminal or json"},
     {"output", SettingKind::kText, "FILE", "", 0, 0, kRun | kReport | kLint | kQueries | kBaseline | kGate | kDiff,
      "write there instead of standard output"},
     {"all", SettingKind::kSwitch, "", "false", 0, 0, kRun | kReport | kLint | kGate | kDiff,

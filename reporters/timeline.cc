@@ -36,6 +36,8 @@ std::vector<TimelineBlock> FoldTimeline(std::span<const trace::TimelineRow> rows
     }
     TimelineStep& step = runs.back();
     ++step.executions;
+    step.until_ns =
+        std::max(step.until_ns, row.sent_ns - rows.front().sent_ns + std::max(row.duration_ns, row.busy_ns));
     step.busy_ns += row.busy_ns;
     step.rows += row.rows;
     step.errors += row.sqlstate.empty() ? 0 : 1;
@@ -58,6 +60,7 @@ std::vector<TimelineBlock> FoldTimeline(std::span<const trace::TimelineRow> rows
     for (size_t i = length; i < length * times; ++i) {
       TimelineStep& step = block.steps[i % length];
       step.executions += runs[at + i].executions;
+      step.until_ns = std::max(step.until_ns, runs[at + i].until_ns);
       step.busy_ns += runs[at + i].busy_ns;
       step.rows += runs[at + i].rows;
       step.errors += runs[at + i].errors;

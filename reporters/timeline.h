@@ -12,8 +12,9 @@ namespace pgassay::reporters {
 struct TimelineStep {
   int64_t statement_id = 0;
   uint64_t executions = 0;
-  int64_t from_ns = 0;  // sent, after the first execution of the timeline
-  int64_t busy_ns = 0;  // of all executions folded into it
+  int64_t from_ns = 0;   // sent, after the first execution of the timeline
+  int64_t until_ns = 0;  // done, the last of them, likewise
+  int64_t busy_ns = 0;   // of all executions folded into it
   uint64_t rows = 0, errors = 0;
 };
 
