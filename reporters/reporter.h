@@ -59,5 +59,8 @@ void WriteDiffJson(const gate::Diff& diff, double round_trip_ms, std::ostream& o
 // `pgassay rules` and `pgassay rules ID`.
 void WriteRules(const ReportStyle& style, std::ostream& out);
 void WriteRule(const detectors::RuleInfo& rule, const ReportStyle& style, std::ostream& out);
+// The same as Markdown: docs/rules/README.md and a page per rule.
+void WriteRulesIndex(std::ostream& out);
+void WriteRulePage(const detectors::RuleInfo& rule, std::ostream& out);
 
 }  // namespace pgassay::reporters

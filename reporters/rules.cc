@@ -1,9 +1,10 @@
-// `pgassay rules` and `pgassay rules ID`: the table of rules, and one rule explained.
+// `pgassay rules` and `pgassay rules ID`: the table of rules, and one rule explained; the same as pages of docs/rules.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <ostream>
 
+#include "reporters/markdown_text.h"
 #include "reporters/text.h"
 
 namespace pgassay::reporters {
@@ -46,6 +47,31 @@ void WriteRule(const detectors::RuleInfo& rule, const ReportStyle& style, std::o
                      rule.enabled_by_default ? "0 switches the rule off" : "1 switches the rule on");
   for (const detectors::OptionInfo& option : rule.options) {
     page.WriteLabelled(2, fmt::format("{} = {:g}", option.name, option.default_value), width + 2, option.help);
+  }
+}
+
+void WriteRulesIndex(std::ostream& out) {
+  out << "# Rules\n\nEach page is what `pgassay rules ID` says. Options stand in `pgassay.toml`, in the table "
+         "`[rules.ID]`.\n\n"
+         "| rule | what it finds |\n|---|---|\n";
+  for (const detectors::Detector& detector : detectors::AllDetectors()) {
+    const detectors::RuleInfo& rule = *detector.info;
+    out << fmt::format("| [{}]({}.md) | {}{} |\n", rule.id, rule.id, Prose(rule.summary),
+                       rule.enabled_by_default ? "" : " (off unless enabled)");
+  }
+}
+
+void WriteRulePage(const detectors::RuleInfo& rule, std::ostream& out) {
+  out << fmt::format("# {}\n\n{}\n\n```\n{}\n```\n", rule.id, Prose(rule.summary),
+                     rule.picture.substr(0, rule.picture.find_last_not_of('\n') + 1));
+  out << fmt::format("\n## Problem\n\n{}\n", Prose(rule.problem));
+  out << fmt::format("\n## Solution\n\n{}\n", Prose(rule.solution));
+  out << fmt::format("\n## Options\n\n`[rules.{}]` in `pgassay.toml`:\n\n| option | default | |\n|---|---|---|\n",
+                     rule.id);
+  out << fmt::format("| `enabled` | {:d} | {} |\n", rule.enabled_by_default,
+                     rule.enabled_by_default ? "0 switches the rule off" : "1 switches the rule on");
+  for (const detectors::OptionInfo& option : rule.options) {
+    out << fmt::format("| `{}` | {:g} | {} |\n", option.name, option.default_value, Prose(option.help));
   }
 }
 

@@ -1,10 +1,14 @@
 #include "reporters/text.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <random>
 #include <sstream>
+
+#include "tests/support/golden.h"
 
 namespace pgassay::reporters {
 namespace {
@@ -139,6 +143,23 @@ TEST(RulePages, ExplainEveryRule) {
       EXPECT_NE(page.str().find(option.name), std::string::npos);
     std::istringstream lines(page.str());
     for (std::string line; std::getline(lines, line);) EXPECT_LE(DisplayWidth(line), 80U) << line;
+  }
+}
+
+// docs/rules is generated: UPDATE_GOLDEN=1 writes a new rule's page.
+TEST(RulePages, InTheDocumentationAreCurrentAndOfNoOtherRule) {
+  const std::filesystem::path folder = "docs/rules";
+  std::ostringstream index;
+  WriteRulesIndex(index);
+  tests::ExpectGolden(folder / "README.md", index.str());
+  for (const detectors::Detector& detector : detectors::AllDetectors()) {
+    std::ostringstream page;
+    WriteRulePage(*detector.info, page);
+    tests::ExpectGolden(folder / fmt::format("{}.md", detector.info->id), page.str());
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().stem().string();
+    EXPECT_TRUE(name == "README" || detectors::FindDetector(name) != nullptr) << "no rule has " << entry.path();
   }
 }
 
