@@ -68,21 +68,18 @@ constexpr std::array kCommands = std::to_array<Command>({
      "localhost.crt and localhost.key in DIR. Give the last two to pgassay proxy as --tls-cert and --tls-key,\n"
      "and ca.crt to clients as sslrootcert. The CA's own key is thrown away. Existing files are left alone.",
      RunTlsInit},
+    {"completions", 0, "SHELL", "a shell", 1, 1, false, "completion for bash, zsh or fish",
+     "Writes a script for bash, zsh or fish to standard output: source <(pgassay completions bash), or for fish\n"
+     "pgassay completions fish > ~/.config/fish/completions/pgassay.fish.",
+     RunCompletions},
+    {"man", 0, "", "nothing", 0, 0, false, "the manual page",
+     "Writes the manual page: pgassay man > pgassay.1, then man ./pgassay.1.", RunMan},
 });
-
-std::string UsageLine(const Command& command) {
-  std::string line = fmt::format("pgassay {}", command.name);
-  const bool has_flags =
-      std::ranges::any_of(AllSettings(), [&](const SettingInfo& s) { return (s.commands & command.bit) != 0; });
-  if (has_flags) line += " [flags]";
-  if (!command.operands.empty()) line += fmt::format(" {}", command.operands);
-  return line;
-}
 
 std::string Overview() {
   std::string text =
       "pgassay records what an application asks PostgreSQL, and reports what it should not have asked.\n\n";
-  for (const Command& command : kCommands) text += fmt::format("  pgassay {:<9}{}\n", command.name, command.summary);
+  for (const Command& command : kCommands) text += fmt::format("  pgassay {:<12}{}\n", command.name, command.summary);
   text +=
       "\n  pgassay COMMAND --help says more; pgassay --version prints the version.\n\n"
       "Exit codes: 0 done · 1 --fail-on found something, or the gate failed · 2 bad usage, an unreadable trace\n"
@@ -114,16 +111,11 @@ std::string Wrapped(std::string_view text, size_t indent, size_t width) {
 std::string HelpFor(const Command& command, int width) {
   constexpr size_t kIndent = 30;
   std::string text = fmt::format("{}: {}\n\n{}\n\n", UsageLine(command), command.summary, command.details);
-  auto add = [&](const std::string& flag, const std::string& help) {
-    text += fmt::format("  {:<28}{}\n", flag, Wrapped(help, kIndent, static_cast<size_t>(std::clamp(width, 60, 100))));
-  };
-  for (const SettingInfo& setting : AllSettings()) {
-    if ((setting.commands & command.bit) == 0) continue;
-    const bool tells_default = setting.kind != SettingKind::kSwitch && !setting.default_text.empty();
-    add(fmt::format("--{}{}{}", setting.name, setting.placeholder.empty() ? "" : " ", setting.placeholder),
-        fmt::format("{}{}", setting.help, tells_default ? fmt::format(" (default {})", setting.default_text) : ""));
+  for (const Flag& flag : FlagsOf(command)) {
+    text += fmt::format("  {:<28}{}\n",
+                        fmt::format("--{}{}{}", flag.name, flag.placeholder.empty() ? "" : " ", flag.placeholder),
+                        Wrapped(flag.help, kIndent, static_cast<size_t>(std::clamp(width, 60, 100))));
   }
-  add("--config FILE", "settings from this file (default pgassay.toml of the working directory, if there is one)");
   return text;
 }
 
@@ -147,6 +139,29 @@ int PrintHelp(const std::string& text) {
 }
 
 }  // namespace
+
+std::string UsageLine(const Command& command) {
+  std::string line = fmt::format("pgassay {}", command.name);
+  const bool has_flags =
+      std::ranges::any_of(AllSettings(), [&](const SettingInfo& s) { return (s.commands & command.bit) != 0; });
+  if (has_flags) line += " [flags]";
+  if (!command.operands.empty()) line += fmt::format(" {}", command.operands);
+  return line;
+}
+
+std::vector<Flag> FlagsOf(const Command& command) {
+  std::vector<Flag> flags;
+  for (const SettingInfo& setting : AllSettings()) {
+    if ((setting.commands & command.bit) == 0) continue;
+    const bool tells_default = setting.kind != SettingKind::kSwitch && !setting.default_text.empty();
+    flags.push_back(
+        {setting.name, setting.placeholder,
+         fmt::format("{}{}", setting.help, tells_default ? fmt::format(" (default {})", setting.default_text) : "")});
+  }
+  flags.push_back(
+      {"config", "FILE", "settings from this file (default pgassay.toml of the working directory, if there is one)"});
+  return flags;
+}
 
 std::span<const Command> AllCommands() { return kCommands; }
 

@@ -35,6 +35,15 @@ struct Command {
 std::span<const Command> AllCommands();
 const Command* FindCommand(std::string_view name);  // null if unknown
 
+std::string UsageLine(const Command& command);  // "pgassay report [flags] TRACE…"
+
+struct Flag {
+  std::string_view name;         // without --
+  std::string_view placeholder;  // of its value, "" for a switch
+  std::string help;              // with the default, if it has one
+};
+std::vector<Flag> FlagsOf(const Command& command);  // in the order of --help, --config last
+
 // The exit codes, besides those of CMD.
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFindings = 1;      // --fail-on found something, or the gate failed
@@ -53,6 +62,8 @@ int RunRules(const Invocation& invocation);
 int RunConfig(const Invocation& invocation);
 int RunLint(const Invocation& invocation);
 int RunTlsInit(const Invocation& invocation);
+int RunCompletions(const Invocation& invocation);
+int RunMan(const Invocation& invocation);
 
 // The whole program: parses, resolves settings, runs the command. What main() returns.
 int Main(int argc, char** argv);
