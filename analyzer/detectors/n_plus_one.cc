@@ -160,7 +160,7 @@ std::optional<Confidence> LimitByRelation(const EdgeGroup& group, const JudgedEd
   if (group.relationship == Relationship::kUnrelated || own_rows) return std::nullopt;
   const bool keys =
       lineage::LooksLikeKey(group.columns.parent.column) && lineage::LooksLikeKey(group.columns.child.column);
-  const bool ordered = judged.edge->order_log10_p >= 1 && !judged.edge->both_ascending;
+  const bool ordered = judged.edge->order_log10_p >= 1;
   if (!keys) return std::nullopt;
   return ordered || group.replicated ? std::min(confidence, Confidence::kLikely) : Confidence::kHint;
 }

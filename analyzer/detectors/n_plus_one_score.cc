@@ -41,7 +41,7 @@ double OrderScore(const Edge& edge, bool related) {
   if (edge.order_tau < 0.3 && edge.order_values >= kOrderNeeds) {
     return related && edge.values_as_often == edge.distinct_values ? 0 : -1.5;
   }
-  return std::clamp(edge.order_log10_p, 0.0, edge.both_ascending ? 0.5 : 1.0);
+  return std::clamp(edge.order_log10_p, 0.0, 1.0);
 }
 
 // A loop takes each value once; draws at random from a domain of that size repeat themselves.

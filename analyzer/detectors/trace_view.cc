@@ -54,7 +54,6 @@ void Add(Edge& to, const Edge& row, bool same_parent) {
     to.order_tau = (to.order_tau * weight + row.order_tau * weight_row) / (weight + weight_row);
   to.order_values += row.order_values;
   to.order_log10_p = std::max(to.order_log10_p, row.order_log10_p);
-  to.both_ascending = to.both_ascending && row.both_ascending;
   to.children += row.children;
   to.child_executions += row.child_executions;
   to.distinct_values += row.distinct_values;

@@ -146,7 +146,6 @@ const Shape* Texts::ShapeOf(const sql::Statement& statement, size_t index, std::
     const sql::Statement shown = std::move(sql::Scan(key_, whole)[index]);
     shape = std::make_unique<Shape>();
     shape->facts = analyzer_.Analyze(whole.substr(shown.offset, shown.length), shown);
-    shape->facts.inner_sql.clear();  // as sent: not for keeping
     shape->sinks = SinksOf(shape->facts);
     shape->statement_id = recorder_.StatementId(shown.shape_hash, shown.sql, shape->facts);
   }

@@ -149,10 +149,8 @@ struct Edge {
   uint64_t holes = 0;            // unclaimed executions of the child statement between the first and the last claimed
   double order_tau =
       0;  // Kendall's tau of first-seen child order against row order, within one parent (or ancestor) execution
-  uint64_t order_values = 0;  // values it was taken over
-  double order_log10_p = 0;   // -log10 of the upper-tail p-value of order_tau
-  bool both_ascending =
-      false;  // keyed hashes have no order, so: children in row order of an integer column that nothing else orders
+  uint64_t order_values = 0;      // values it was taken over
+  double order_log10_p = 0;       // -log10 of the upper-tail p-value of order_tau
   uint64_t same_connection = 0;   // children on the parent's connection
   uint64_t same_process = 0;      // children on another connection of the same client process
   uint64_t same_transaction = 0;  // children in the explicit transaction of their parent

@@ -150,7 +150,6 @@ Facts Analyzer::Analyze(std::string_view sql_text, const Statement& statement) {
     const std::string text(sql_text);
     worker_->Run(text, ValuePositions(text), facts);
   }
-  facts.inner_sql = InnerSql(sql_text, lexed, facts.operation);
   return facts;
 }
 

@@ -3,8 +3,8 @@
 
 #include "analyzer/sql/statement.h"
 
-// Facts as JSON: short keys for what repeats, nothing for what is default. setting_value and inner_sql stay in memory:
-// they are as sent.
+// Facts as JSON: short keys for what repeats, nothing for what is default. setting_value stays in memory: it is as
+// sent.
 
 namespace pgassay::sql {
 namespace {

@@ -194,48 +194,4 @@ Facts LexicalFacts(std::string_view text, const Lexed& lexed) {
   return facts;
 }
 
-std::string_view InnerSql(std::string_view text, const Lexed& lexed, Operation operation) {
-  const Words words(text, lexed);
-  const auto from = [&](size_t token) {
-    return token < words.size() ? text.substr(lexed.tokens[token].begin) : std::string_view();
-  };
-  size_t at = 1;
-  int depth = 0;
-  const auto matching = [&](size_t open) {
-    size_t i = open;
-    for (int level = 0; i < words.size(); ++i) {
-      if (words.kind(i) == TokenKind::kOpen) ++level;
-      if (words.kind(i) == TokenKind::kClose && --level == 0) break;
-    }
-    return i;
-  };
-  switch (operation) {
-    case Operation::kPrepare:
-    case Operation::kDeclareCursor: {
-      const std::string_view marker = operation == Operation::kPrepare ? "as" : "for";
-      for (; at < words.size(); ++at) {
-        if (words.kind(at) == TokenKind::kOpen) ++depth;
-        if (words.kind(at) == TokenKind::kClose) --depth;
-        if (depth == 0 && words.word(at) == marker) return from(at + 1);
-      }
-      return {};
-    }
-    case Operation::kExplain:
-      if (words.kind(at) == TokenKind::kOpen && words.word(at + 1) != "select" && words.word(at + 1) != "with") {
-        return from(matching(at) + 1);
-      }
-      while (words.word(at) == "analyze" || words.word(at) == "verbose") ++at;
-      return from(at);
-    case Operation::kCopy: {
-      if (words.kind(at) != TokenKind::kOpen) return {};
-      const size_t close = matching(at);
-      if (close >= words.size()) return {};
-      const size_t begin = lexed.tokens[at].end;
-      return text.substr(begin, lexed.tokens[close].begin - begin);
-    }
-    default:
-      return {};
-  }
-}
-
 }  // namespace pgassay::sql

@@ -14,7 +14,4 @@ Operation LexicalOperation(std::string_view text, const Lexed& lexed);
 // cursors and savepoints.
 Facts LexicalFacts(std::string_view text, const Lexed& lexed);
 
-// The statement inside PREPARE … AS, DECLARE … FOR, EXPLAIN …, COPY (…): as sent; "" if there is none.
-std::string_view InnerSql(std::string_view text, const Lexed& lexed, Operation operation);
-
 }  // namespace pgassay::sql

@@ -135,7 +135,6 @@ struct Facts {
   bool on_conflict = false;
   bool single_row_insert = false;    // VALUES with one group
   std::string name;                  // savepoint, prepared statement, cursor, or setting (SET search_path)
-  std::string inner_sql;             // not stored: body of PREPARE, DECLARE, EXPLAIN, COPY (query); as sent, to be scanned again
   std::string setting_value;         // only for SET of search_path, role, transaction_isolation, application_name, statement_timeout
   int64_t fetch_count = -1;          // FETCH n; -1: ALL or unknown
 };

@@ -12,7 +12,7 @@
 namespace pgassay::sql {
 
 // `statement` is the tree of one statement ({"SelectStmt": {…}}), `values` the positions of its slots in the text it
-// was parsed from. Recurses as deep as the tree. Fills all but parsed, fingerprint and inner_sql.
+// was parsed from. Recurses as deep as the tree. Fills all but parsed and fingerprint.
 void FactsFromTree(simdjson::dom::element statement, std::span<const ValuePosition> values, Facts& facts);
 
 }  // namespace pgassay::sql

@@ -76,7 +76,6 @@ struct EdgeTable {
     field("order_tau", row.order_tau);
     field("order_values", row.order_values);
     field("order_log10_p", row.order_log10_p);
-    field("both_ascending", row.both_ascending);
     field("same_connection", row.same_connection);
     field("same_process", row.same_process);
     field("same_transaction", row.same_transaction);

@@ -209,7 +209,6 @@ CREATE TABLE lineage (             -- one unit's children of one statement and s
   order_tau REAL NOT NULL,              -- Kendall's tau of child order against parent row order
   order_values INTEGER NOT NULL,        -- values it was taken over
   order_log10_p REAL NOT NULL,          -- -log10 of its upper-tail p-value
-  both_ascending INTEGER NOT NULL,      -- 1: row order says nothing, ids ascend on both sides
   same_connection INTEGER NOT NULL,     -- children on the parent's connection
   same_process INTEGER NOT NULL,        -- children on another connection of the same client process
   same_transaction INTEGER NOT NULL,    -- children in the explicit transaction of their parent

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import Proxy, running_proxy
+from conftest import Proxy, running_proxy, wait_until
 from private_postgres import NoServer, PrivatePostgres
-from test_faults import EVERYTHING, MEBIBYTE, ask, descriptors, family, plain_memory, recorder_of, relay_of, resident, wait_until  # noqa: F401
+from test_faults import EVERYTHING, MEBIBYTE, ask, descriptors, family, plain_memory, recorder_of, relay_of, resident  # noqa: F401
 from test_relay import assert_bytes_accounted_for
 from wire_client import Wire, sqlstate
 

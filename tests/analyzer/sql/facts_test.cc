@@ -169,10 +169,6 @@ TEST(Facts, KnowTheKindOfStatement) {
   EXPECT_EQ(Read("SET search_path TO a, b").setting_value, "a, b");
   EXPECT_EQ(Read("FETCH FORWARD 20 FROM c").fetch_count, 20);
   EXPECT_EQ(Read("FETCH ALL FROM c").fetch_count, -1);
-  EXPECT_EQ(Read("DECLARE c CURSOR FOR SELECT 1").inner_sql, "SELECT 1");
-  EXPECT_EQ(Read("PREPARE p (int) AS SELECT $1").inner_sql, "SELECT $1");
-  EXPECT_EQ(Read("EXPLAIN (ANALYZE, BUFFERS) SELECT 1").inner_sql, "SELECT 1");
-  EXPECT_EQ(Read("COPY (SELECT 1) TO STDOUT").inner_sql, "SELECT 1");
 }
 
 TEST(Facts, Flags) {
