@@ -95,8 +95,9 @@ def html_of(binary: Path, trace: Path, file: Path) -> Path:
 def shop(
     pgassay_binary: Path, run_pgassay: Callable[..., Any], shop_client: Path, pg: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Any]:
-    assert subprocess.run([shop_client, "load"], env=pg.env(), check=False).returncode == 0
-    done = run_pgassay([shop_client, "bad"])
+    pg.psql("CREATE DATABASE page", "postgres")
+    assert subprocess.run([shop_client, "load"], env=pg.env("page"), check=False).returncode == 0
+    done = run_pgassay([shop_client, "bad"], dbname="page")
     return html_of(pgassay_binary, done.trace, tmp_path_factory.mktemp("page") / "shop.html"), done
 
 

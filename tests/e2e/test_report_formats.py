@@ -39,9 +39,10 @@ def junit_errors() -> Callable[[str], list[str]]:
 
 @pytest.fixture(scope="module")
 def recorded(pgassay_binary: Path, run_pgassay: Callable[..., Any], shop_client: Path, pg: Any) -> Callable[[str], str]:
-    """A report of a real recording, in any format."""
-    assert subprocess.run([shop_client, "load"], env=pg.env(), check=False).returncode == 0
-    done = run_pgassay([shop_client, "bad"])
+    """A report of a real recording, in any format. In a database of its own: the other one may hold the whole shop."""
+    pg.psql("CREATE DATABASE formats", "postgres")
+    assert subprocess.run([shop_client, "load"], env=pg.env("formats"), check=False).returncode == 0
+    done = run_pgassay([shop_client, "bad"], dbname="formats")
     assert done.findings
 
     def report(form: str) -> str:
