@@ -17,7 +17,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 WEB = REPOSITORY / "reporters" / "web"
 CHROMIUM = shutil.which("chromium")
 
-# Names of columns, aliases and a route that are markup.
+# Names of columns, aliases and a route that are markup, in a loop that is a proven N+1. (A connection that makes tables is a
+# migration, which is not judged.)
 HOSTILE = """
 import os, psycopg2
 connection = psycopg2.connect(os.environ["DATABASE_URL"])
@@ -29,7 +30,11 @@ cursor.execute(f'CREATE TABLE evil_books (id int PRIMARY KEY, evil_author_id int
 cursor.execute("INSERT INTO evil_authors SELECT i * 17, repeat('<', 20), '-->' FROM generate_series(1, 30) i")
 cursor.execute("INSERT INTO evil_books SELECT i + 5000, i * 17, '<b>' FROM generate_series(1, 30) i")
 connection.commit()
-cursor.execute("/* route='%3Cimg%20src%3Dx%20onerror%3Dalert%283%29%3E' */ " + f'SELECT id, "javascript:alert(4)", "{comment}" FROM evil_authors')
+connection.close()
+connection = psycopg2.connect(os.environ["DATABASE_URL"])
+cursor = connection.cursor()
+route = "/* route='%3Cimg%20src%3Dx%20onerror%3Dalert%283%29%3E' */"
+cursor.execute(f'{route} SELECT id, "javascript:alert(4)", "{comment}" FROM evil_authors')
 for key, *_ in cursor.fetchall():
     cursor.execute(f'SELECT id, "{image}" AS "{comment}" FROM evil_books WHERE evil_author_id = %s', (key,))
     cursor.fetchall()
@@ -220,7 +225,8 @@ def test_on_paper_every_finding_is_open_and_dark_is_dark(shop: tuple[Path, Any],
 
 def test_hostile_sql_is_text(hostile: tuple[Path, Any], opened: Callable[..., Watched]) -> None:
     file, done = hostile
-    assert "onerror" in file.read_text() and "<img" not in file.read_text()
+    assert any("onerror" in finding["statement"]["sql"] for finding in done.findings), done.report
+    assert "<img" not in file.read_text()
     watched = opened(file)
     page = watched.page
     for finding in done.findings:
