@@ -202,7 +202,7 @@ def test_proxy_reads_again_after_ddl(pg: PrivatePostgres, pgassay_binary: Path, 
 def test_a_foreign_key_relates_what_names_do_not(pg: PrivatePostgres, run_pgassay: Callable[..., Run], database: str) -> None:
     """"issued" says nothing of a reader: without the catalogue no N+1 is proven of one run; the foreign key proves it."""
     pg.psql(
-        "CREATE TABLE reader (card int PRIMARY KEY, name text); CREATE TABLE loan (ref int PRIMARY KEY, issued int REFERENCES reader); "
+        "CREATE TABLE reader (card int PRIMARY KEY, name text); CREATE TABLE loan (ref int PRIMARY KEY, issued int REFERENCES reader); CREATE INDEX ON loan (issued); "
         "INSERT INTO reader SELECT i * 7 + 100, 'r' FROM generate_series(1, 40) i; INSERT INTO loan SELECT i, i * 7 + 100 FROM generate_series(1, 40) i",
         database,
     )
