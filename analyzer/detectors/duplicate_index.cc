@@ -51,10 +51,7 @@ constexpr RuleInfo kUnusedInfo = {
 Finding FindingOf(const advisor::Drop& drop, const catalog::Snapshot& snapshot, const RuleInfo& info) {
   Finding finding;
   const std::string& name = drop.index->name;
-  FindingId id = SchemaId(info.id, drop.relation->name + "." + name);
-  finding.rule = info.id;
-  finding.id = std::move(id.id);
-  finding.id_text = std::move(id.text);
+  Identify(finding, info.id, SchemaId(info.id, drop.relation->name + "." + name));
   finding.relation = drop.relation->name;
   finding.wasted_ns = 0;
   if (drop.reason == advisor::DropReason::kUnused) {

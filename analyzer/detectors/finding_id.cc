@@ -60,4 +60,10 @@ FindingId SkeletonId(std::string_view rule, const trace::StatementRow& statement
   return Make(fmt::format("{}/{} {}", rule, kFindingIdVersion, Skeleton(statement)));
 }
 
+void Identify(Finding& finding, std::string_view rule, FindingId id) {
+  finding.rule = rule;
+  finding.id = std::move(id.id);
+  finding.id_text = std::move(id.text);
+}
+
 }  // namespace pgassay::detectors

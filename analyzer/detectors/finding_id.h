@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "analyzer/finding.h"
 #include "analyzer/sql/statement.h"
 #include "analyzer/trace/trace.h"
 
@@ -29,5 +30,8 @@ std::string Skeleton(const trace::StatementRow& statement);
 FindingId SkeletonId(std::string_view rule, const trace::StatementRow& statement);
 // Of the schema, whatever statements touch it: `subject` is "relation" or "relation.column, column".
 FindingId SchemaId(std::string_view rule, std::string_view subject);
+
+// Sets the finding's rule, id and id_text.
+void Identify(Finding& finding, std::string_view rule, FindingId id);
 
 }  // namespace pgassay::detectors

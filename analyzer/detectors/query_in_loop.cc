@@ -96,10 +96,7 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
   const sql::ColumnRef& column = statement.facts.comparisons[static_cast<size_t>(comparison)].column;
   const std::string relation = RelationOf(statement.facts, column);
   const std::string name = relation.empty() ? column.column : relation + "." + column.column;
-  FindingId id = SkeletonId(kInfo.id, statement);
-  finding.rule = kInfo.id;
-  finding.id = std::move(id.id);
-  finding.id_text = std::move(id.text);
+  Identify(finding, kInfo.id, SkeletonId(kInfo.id, statement));
   finding.statement = TextOf(statement);
   finding.relation =
       relation.empty() && !statement.facts.relations.empty() ? statement.facts.relations[0].name : relation;

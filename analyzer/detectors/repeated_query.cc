@@ -93,10 +93,7 @@ Finding MakeFinding(const trace::StatementRow& statement, const std::vector<cons
     const lineage::Unit* unit = view.Unit(repeat->unit_id);
     bounded = bounded || IsOneRequest(*unit);
   }
-  FindingId id = SkeletonId(kInfo.id, statement);
-  finding.rule = kInfo.id;
-  finding.id = std::move(id.id);
-  finding.id_text = std::move(id.text);
+  Identify(finding, kInfo.id, SkeletonId(kInfo.id, statement));
   finding.statement = TextOf(statement);
   finding.relation = statement.facts.relations[0].name;
   finding.database_ns = static_cast<int64_t>(database_ns);

@@ -248,7 +248,6 @@ Use UseOfColumn(const TraceView& view, std::string_view relation, std::string_vi
 
 Finding SchemaFinding(const RuleInfo& rule, const Table& table, std::initializer_list<std::string_view> columns) {
   Finding finding;
-  finding.rule = rule.id;
   finding.relation = table.relation->name;
   finding.title = table.relation->name;
   std::string separator = ".";
@@ -256,9 +255,7 @@ Finding SchemaFinding(const RuleInfo& rule, const Table& table, std::initializer
     finding.title += separator + std::string(column);
     separator = ", ";
   }
-  FindingId id = SchemaId(rule.id, finding.title);
-  finding.id = std::move(id.id);
-  finding.id_text = std::move(id.text);
+  Identify(finding, rule.id, SchemaId(rule.id, finding.title));
   finding.wasted_ns = 0;
   if (table.schemas > 1) {
     finding.evidence.push_back({fmt::format("the table stands in {} schemas", table.schemas),

@@ -106,10 +106,7 @@ uint64_t DeletedRows(const TraceView& view, const trace::StatementRow& statement
 Finding MakeFinding(const TraceView& view, const trace::StatementRow& statement, const std::string& relation,
                     const Lists& lists) {
   Finding finding;
-  FindingId id = SkeletonId(kInfo.id, statement);
-  finding.rule = kInfo.id;
-  finding.id = std::move(id.id);
-  finding.id_text = std::move(id.text);
+  Identify(finding, kInfo.id, SkeletonId(kInfo.id, statement));
   finding.relation = relation;
   finding.wasted_ns = 0;
   const Use use{{&statement}, CallsOf(view, statement)};

@@ -54,10 +54,7 @@ Finding FindingOf(const advisor::BareForeignKey& bare, const catalog::IndexSpec&
                   const catalog::Snapshot& snapshot) {
   Finding finding;
   const std::string columns = ColumnsText(*bare.relation, bare.key->columns);
-  FindingId id = SchemaId(kInfo.id, bare.relation->name + "." + columns);
-  finding.rule = kInfo.id;
-  finding.id = std::move(id.id);
-  finding.id_text = std::move(id.text);
+  Identify(finding, kInfo.id, SchemaId(kInfo.id, bare.relation->name + "." + columns));
   finding.relation = bare.relation->name;
   finding.title = fmt::format("{}.{} -> {}.{}", bare.relation->name, columns, bare.referenced->name,
                               ColumnsText(*bare.referenced, bare.key->referenced_columns));

@@ -84,10 +84,7 @@ Finding MakeFinding(const TraceView& view, const std::string& relation, const st
   const uint64_t conflicts = changes.use.calls - changes.done;
   const double share = static_cast<double>(conflicts) / static_cast<double>(changes.use.calls);
   Finding finding;
-  FindingId id = SchemaId(kInfo.id, relation + "." + version);
-  finding.rule = kInfo.id;
-  finding.id = std::move(id.id);
-  finding.id_text = std::move(id.text);
+  Identify(finding, kInfo.id, SchemaId(kInfo.id, relation + "." + version));
   finding.relation = relation;
   FillUse(finding, view, changes.use, true);
   finding.confidence = Confidence::kProven;

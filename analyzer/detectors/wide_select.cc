@@ -314,10 +314,7 @@ class WideSelect {
   static Finding Common(const trace::StatementRow& statement, const std::string& relation, const Effect& effect,
                         const Occurrences& occurrences) {
     Finding finding;
-    FindingId id = SkeletonId(kInfo.id, statement);
-    finding.rule = kInfo.id;
-    finding.id = std::move(id.id);
-    finding.id_text = std::move(id.text);
+    Identify(finding, kInfo.id, SkeletonId(kInfo.id, statement));
     finding.relation = relation;
     finding.statement = TextOf(statement);
     finding.executions = effect.executions;
