@@ -185,8 +185,9 @@ Relationship RelationRules::Judge(const ColumnName& source, const ColumnName& si
   const ColumnName a{FoldName(source.relation), SnakeCase(source.column)};
   const ColumnName b{FoldName(sink.relation), SnakeCase(sink.column)};
   if (a == b) return LooksLikeKey(a.column) ? Relationship::kSameKey : Relationship::kName;
-  if (foreign_keys_.contains(a < b ? std::pair{a, b} : std::pair{b, a})) return Relationship::kForeignKey;
-  if (joins_.contains(a < b ? std::pair{a, b} : std::pair{b, a})) return Relationship::kJoin;
+  const std::pair<ColumnName, ColumnName> pair = a < b ? std::pair{a, b} : std::pair{b, a};
+  if (foreign_keys_.contains(pair)) return Relationship::kForeignKey;
+  if (joins_.contains(pair)) return Relationship::kJoin;
   if (References(a, b) || References(b, a)) return Relationship::kName;
   if (a.column == b.column && !IsPlainKey(a.column) && LooksLikeKey(a.column) && !IsSelfRole(a.column))
     return Relationship::kName;
