@@ -18,13 +18,6 @@ using gate::DiffKind;
 
 constexpr size_t kShown = 10;  // of each list
 
-std::string ChangeText(const Change& change) {
-  if (change.what == "bytes") return fmt::format("{} → {}", FormatBytes(change.from), FormatBytes(change.to));
-  std::string what = change.what;
-  std::ranges::replace(what, '_', ' ');
-  return fmt::format("{} → {} {}", FormatCount(change.from), FormatCount(change.to), what);
-}
-
 size_t ShownOf(size_t all, const Page& page) { return page.style().all ? all : std::min(all, kShown); }
 
 void WriteRest(size_t all, size_t shown, Page& page) {
@@ -73,8 +66,6 @@ void WriteNames(const std::vector<std::string>& names, std::string_view head, Pa
   WriteRest(names.size(), shown, page);
   page.Blank();
 }
-
-Json JsonChange(const Change& change) { return {{"what", change.what}, {"from", change.from}, {"to", change.to}}; }
 
 }  // namespace
 

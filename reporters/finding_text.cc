@@ -187,4 +187,11 @@ std::string TotalsText(const trace::Totals& totals) {
                      FormatDuration(totals.database_ns), Counted(totals.round_trips, "round trip"));
 }
 
+std::string ChangeText(const gate::Change& change) {
+  if (change.what == "bytes") return fmt::format("{} → {}", FormatBytes(change.from), FormatBytes(change.to));
+  std::string what = change.what;
+  std::ranges::replace(what, '_', ' ');
+  return fmt::format("{} → {} {}", FormatCount(change.from), FormatCount(change.to), what);
+}
+
 }  // namespace pgassay::reporters

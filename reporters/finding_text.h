@@ -27,6 +27,9 @@ std::vector<std::string> FixLines(const Finding& finding, size_t sql_width);
 std::string ShortId(const Report& report, const Finding& finding);
 std::string TracePathOf(const Report& report, const Finding& finding);  // "" if the report was made of none
 
+// "1 → 48 queries", "2.0 MB → 9.1 MB"
+std::string ChangeText(const gate::Change& change);
+
 // "6 findings: 3 proven, 2 likely, 1 hint"
 std::string FindingCounts(const std::vector<Finding>& findings);
 

@@ -26,10 +26,6 @@ Json Number(double number) {
   return std::round(number * 1e6) / 1e6;
 }
 
-Json VerdictChange(const gate::Change& change) {
-  return {{"what", change.what}, {"from", change.from}, {"to", change.to}};
-}
-
 // "" is null: the key is there, the thing is not known.
 Json OrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
@@ -47,7 +43,7 @@ Json VerdictEntry(const gate::Entry& entry) {
   json["parent"] = OrNull(entry.parent);
   json["service"] = OrNull(entry.service);
   json["changes"] = Json::array();
-  for (const gate::Change& change : entry.changes) json["changes"].push_back(VerdictChange(change));
+  for (const gate::Change& change : entry.changes) json["changes"].push_back(JsonChange(change));
   json["new_places"] = entry.new_places;
   json["reason"] = OrNull(entry.reason);
   json["owner"] = OrNull(entry.owner);
@@ -55,13 +51,17 @@ Json VerdictEntry(const gate::Entry& entry) {
   json["explained"] = Json::array();
   for (const gate::Explained& explained : entry.explained) {
     Json item = {{"scope", explained.scope}, {"statement", explained.statement}};
-    item["change"] = VerdictChange(explained.change);
+    item["change"] = JsonChange(explained.change);
     json["explained"].push_back(std::move(item));
   }
   return json;
 }
 
 }  // namespace
+
+Json JsonChange(const gate::Change& change) {
+  return {{"what", change.what}, {"from", change.from}, {"to", change.to}};
+}
 
 double Milliseconds(int64_t ns) { return std::round(static_cast<double>(ns) / 1e3) / 1e3; }
 

@@ -14,6 +14,7 @@ using Json = nlohmann::ordered_json;
 Json JsonHead(const Report& report);  // schema_version, tool, trace
 Json JsonTotals(const trace::Totals& totals);
 Json JsonFinding(const Finding& finding, double round_trip_ms);
+Json JsonChange(const gate::Change& change);
 Json JsonVerdict(const gate::Verdict& verdict);
 Json JsonStatement(const trace::StatementRow& statement);
 double Milliseconds(int64_t ns);  // three decimals

@@ -26,12 +26,12 @@ constexpr size_t kMostSqlBytes = 1500;  // of one statement in a fold
 constexpr size_t kMostSentenceBytes = 1000;
 constexpr size_t kShown = 3;  // scopes, mended findings, warnings: the first of them, then a count
 
-std::string ChangeText(const gate::Change& change) {
+std::string WhatChanged(const gate::Change& change) {
   return fmt::format("{} {} → {}", Prose(change.what), FormatCount(change.from), FormatCount(change.to));
 }
 
 std::string BeforeAfter(const Item& item) {
-  if (item.entry != nullptr && !item.entry->changes.empty()) return ChangeText(item.entry->changes.front());
+  if (item.entry != nullptr && !item.entry->changes.empty()) return WhatChanged(item.entry->changes.front());
   if (item.finding == nullptr) return "–";
   const Finding& finding = *item.finding;
   const uint64_t executions = detectors::AllExecutions(finding);
@@ -103,11 +103,11 @@ std::string FindingFold(const Report& report, const Finding& finding, double rou
 
 std::string EntryFold(const gate::Entry& entry) {
   std::string text;
-  for (const gate::Change& change : entry.changes) text += fmt::format("- {}\n", ChangeText(change));
+  for (const gate::Change& change : entry.changes) text += fmt::format("- {}\n", WhatChanged(change));
   for (const std::string& place : entry.new_places) text += fmt::format("- now also in {}\n", Code(place));
   for (size_t i = 0; i < std::min(kMostFolds, entry.explained.size()); ++i) {
     const gate::Explained& explained = entry.explained[i];
-    text += fmt::format("- explains {}: {} in {}\n", Code(explained.statement), ChangeText(explained.change),
+    text += fmt::format("- explains {}: {} in {}\n", Code(explained.statement), WhatChanged(explained.change),
                         Code(explained.scope));
   }
   return text;

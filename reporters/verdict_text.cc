@@ -27,11 +27,6 @@ const Finding* FindingOf(const Report& report, const Entry& entry) {
   return entry.id.empty() || found == report.findings.end() ? nullptr : &*found;
 }
 
-std::string ChangeText(const gate::Change& change) {
-  if (change.what == "bytes") return fmt::format("{} → {}", FormatBytes(change.from), FormatBytes(change.to));
-  return fmt::format("{} → {} {}", FormatCount(change.from), FormatCount(change.to), change.what);
-}
-
 // "1 → 48 queries in tests/test_orders.py::test_list (app/views.py:42)"
 std::string WhereAndHowOften(const Entry& entry) {
   std::string text;
