@@ -31,14 +31,12 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
      "also rewrite this variable: an URL, HOST:PORT, or a host whose port is in its sibling (DB_HOST, DB_PORT); may be "
      "repeated"},
     {"trace", SettingKind::kText, "FILE", "", 0, 0, kRun | kProxy | kLint,
-     "the file to record into (run: pgassay.db in the working directory, or the next free pgassay-N.db); lint: the one "
-     "to "
-     "read"},
+     "the file to record into (run: pgassay.db in the working directory, or the next free pgassay-N.db); "
+     "lint: the one to read"},
     {"database", SettingKind::kText, "URI", "", 0, 0, kRun | kProxy | kLint,
-     "also read the catalogue of this database (a postgresql:// URL), over a read-only connection of pgassay's own, "
-     "into "
-     "the trace; auto: of every database that is used, with the address and login of the server's URL; lint: the "
-     "database to look at"},
+     "also read the catalogue of this database (a postgresql:// URL) into the trace, over a read-only connection of "
+     "pgassay's own; auto: of every database that is used, with the address and login of the server's URL; "
+     "lint: the database to look at"},
     {"append", SettingKind::kSwitch, "", "false", 0, 0, kRun | kProxy, "record into a trace that exists already"},
     {"threads", SettingKind::kCount, "N", "1", 1, kMaxLoops, kRun | kProxy, "relay loops"},
     {"max-connections", SettingKind::kCount, "N", "1000", 1, 1e6, kProxy, "clients beyond this are refused"},

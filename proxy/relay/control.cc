@@ -1,5 +1,6 @@
 #include "proxy/relay/control.h"
 
+#include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -104,8 +105,8 @@ void Control::Take(Line& line) {
   }
   line.received.erase(0, begin);
   if (line.received.size() <= kMaxControlLine) return;
-  constexpr std::string_view kTooLong = "error too-long a line has at most 8192 bytes\n";
-  ::send(line.fd.get(), kTooLong.data(), kTooLong.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const std::string reply = fmt::format("error too-long a line has at most {} bytes\n", kMaxControlLine);
+  ::send(line.fd.get(), reply.data(), reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   Close(line);
 }
 
