@@ -54,6 +54,10 @@ Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
 int Connection::server_version() const { return PQserverVersion(connection_.get()); }
+std::string_view Connection::user() const {
+  const char* user = PQuser(connection_.get());
+  return user == nullptr ? std::string_view{} : user;
+}
 bool Connection::expired() const {
   return Clock::now() - opened_ > kMaxLife || PQstatus(connection_.get()) != CONNECTION_OK;
 }
@@ -114,7 +118,7 @@ void Connection::Leave() {
 
 Result<Rows> Connection::Finish() {
   pg_conn* pq = connection_.get();
-  const auto until = Clock::now() + kStatementLimit + kGrace;
+  const auto until = Clock::now() + limit_ + kGrace;
   std::optional<Rows> rows;
   std::string failure;
   while (true) {
@@ -168,11 +172,12 @@ Result<Rows> Connection::Run(const std::string& sql, std::span<const Parameter> 
 
 Result<> Connection::Begin(bool read_only) {
   last_error_ = {};
+  limit_ = read_only ? kStatementLimit : kWriteLimit;
   const std::string sql = fmt::format(
       "BEGIN TRANSACTION {}; SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL statement_timeout = {}; "
       "SET LOCAL lock_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = 10000; SET LOCAL DateStyle = ISO; "
       "SET LOCAL extra_float_digits = 1",
-      read_only ? "READ ONLY" : "READ WRITE", kStatementLimit.count(), kLockLimit.count());
+      read_only ? "READ ONLY" : "READ WRITE", limit_.count(), kLockLimit.count());
   if (PQsendQuery(connection_.get(), sql.c_str()) == 0) return Fail("the connection was lost");
   if (auto begun = Finish(); !begun) return std::unexpected(begun.error());
   return {};

@@ -65,6 +65,7 @@ class Connection {
  public:
   static constexpr std::chrono::milliseconds kMaxLife{2000};
   static constexpr std::chrono::milliseconds kStatementLimit{2000};
+  static constexpr std::chrono::milliseconds kWriteLimit{60'000};  // in a transaction that may write
   static constexpr std::chrono::milliseconds kLockLimit{100};
 
   // `give_up`: when it turns true, whatever is going on ends within milliseconds with an error. May be null; outlives
@@ -74,8 +75,9 @@ class Connection {
   Connection& operator=(Connection&&) noexcept;
   ~Connection();
 
-  int server_version() const;  // 150018
-  bool expired() const;        // older than kMaxLife; the owner opens another one
+  int server_version() const;     // 150018
+  std::string_view user() const;  // that logged in
+  bool expired() const;           // older than kMaxLife; the owner opens another one
 
   // One question in a read-only transaction of its own, with search_path = pg_catalog.
   Result<Rows> Ask(const std::string& sql, std::span<const Parameter> parameters = {});
@@ -98,6 +100,7 @@ class Connection {
   std::unique_ptr<pg_conn, Finisher> connection_;
   const std::atomic<bool>* give_up_ = nullptr;
   std::chrono::steady_clock::time_point opened_;
+  std::chrono::milliseconds limit_ = kStatementLimit;
   ServerError last_error_;
 };
 

@@ -537,6 +537,12 @@ std::string Redact(std::string_view text) {
   return BeginsStatement(text, lexed, 0) ? RedactSql(text, lexed) : RedactMessage(text);
 }
 
+std::string RedactExpression(std::string_view text) {
+  Lexed lexed;
+  Lex(text, lexed);
+  return RedactSql(text, lexed);
+}
+
 std::string RedactMessage(std::string_view text) { return MessageRedactor(text).Run(); }
 
 }  // namespace pgassay::sql

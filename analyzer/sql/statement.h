@@ -58,6 +58,8 @@ void ScanShapes(const HashKey& key, std::string_view text, std::vector<Statement
 // Any text as it may be shown or stored: literals masked, comments dropped, secrets never kept. Never fails: what does not lex is cut
 // at the point of failure and marked with "…". For SQL, error messages, command tags, plan text.
 std::string Redact(std::string_view text);
+// What is known to be an expression or a part of one, as a plan shows it: "((status)::text = $1)".
+std::string RedactExpression(std::string_view text);
 // What is known to be an error's or a notice's text: only PostgreSQL's own vocabulary and names of relations are kept of it.
 std::string RedactMessage(std::string_view text);
 
