@@ -49,7 +49,7 @@ class Lineage::State {
     // Of an unknown process the account and the application's name are the best guess; the edge says that it is one.
     std::string group = info.database + '\n' + info.user + '\n' +
                         (session.process_known ? std::to_string(info.client_process) : '\n' + info.application_name);
-    if (group == session.group_name) return;
+    if (group == session.group->name) return;
     LeaveGroup(session);
     sources_.EnterGroup(session, std::move(group));
   }

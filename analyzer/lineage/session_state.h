@@ -63,7 +63,6 @@ struct SessionState {
   void OnPrepared(std::string_view name);
 
   SessionInfo info;
-  std::string group_name;
   Group* group = nullptr;  // sessions whose sources it may claim from
   bool process_known = false;
   bool open = true;

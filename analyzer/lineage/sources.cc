@@ -13,7 +13,7 @@ constexpr size_t kBudgetBytes = size_t{64} << 20;  // of all value sets
 
 void Sources::EnterGroup(SessionState& session, std::string name) {
   session.group = &groups_[name];
-  session.group_name = std::move(name);
+  session.group->name = std::move(name);
   session.group->sessions.push_back(session.info.session_id);
 }
 
@@ -22,7 +22,11 @@ void Sources::LeaveGroup(SessionState& session) {
   group.streaming -= std::min(group.streaming, session.pending.size());
   session.pending.clear();
   std::erase(group.sessions, session.info.session_id);
-  if (group.sessions.empty() && group.sources == 0) groups_.erase(session.group_name);
+  ForgetIfUnused(group);
+}
+
+void Sources::ForgetIfUnused(Group& group) {
+  if (group.sessions.empty() && group.sources == 0) groups_.erase(groups_.find(group.name));
 }
 
 Source& Sources::For(UnitState& unit, int64_t statement_id, const ColumnLayout& column, uint32_t hashed_index,
@@ -70,6 +74,7 @@ void Sources::Drop(Source& source) {
   sources.back()->group_index = source.group_index;
   sources[source.group_index] = sources.back();
   sources.pop_back();
+  ForgetIfUnused(*source.group);
 }
 
 void Sources::MarkClaimed(Source& source) {

@@ -23,6 +23,7 @@ struct Group {
     uint32_t column_id = 0;
     std::vector<Source*> sources;  // lately touched ones towards the end
   };
+  std::string name;
   std::vector<Column> columns;  // every one that ever had a source; their order does not change
   size_t sources = 0;
   std::vector<uint64_t> sessions;
@@ -41,7 +42,7 @@ class Sources {
               const SessionState& session);
   // After its values changed: the budget, and its place among the lately touched.
   void Keep(Source& source, int64_t time_ns);
-  void Drop(Source& source);
+  void Drop(Source& source);  // the group goes with its last source if no session is in it any more
   void MarkClaimed(Source& source);
   // Holds the budget.
   void EvictSome();
@@ -49,6 +50,8 @@ class Sources {
   void Advance(int64_t now_ns) { latest_ns_ = std::max(latest_ns_, now_ns); }
 
  private:
+  void ForgetIfUnused(Group& group);
+
   std::map<std::string, Group> groups_;
   int64_t latest_ns_ = 0;
   size_t total_bytes_ = 0;
