@@ -28,6 +28,12 @@ constexpr int64_t kLastReplies = 200 * kMillisecond;  // for servers to answer c
 bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 bool OutOfDescriptors(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
 
+bool InHandshake(const Watched& watched) {
+  if (watched.kind != WatchKind::kClient && watched.kind != WatchKind::kServer) return false;
+  const Phase phase = static_cast<const Leg&>(watched).connection.phase;
+  return phase == Phase::kClientTls || phase == Phase::kServerTls;
+}
+
 }  // namespace
 
 EventLoop::EventLoop(Shared& shared, SharedRing& ring, LoopTotals& totals, const RecorderTotals& recorder)
@@ -66,9 +72,17 @@ void EventLoop::Run() {
     const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsPerWait, WaitMilliseconds());
     totals_.sleeping.exchange(0, std::memory_order_seq_cst);
     sink_.OnBatch();
+    Watched* handshake = nullptr;  // one a batch, behind what flows; epoll tells of the others again
     for (int i = 0; i < count; ++i) {
-      OnEvent(*static_cast<Watched*>(events[static_cast<size_t>(i)].data.ptr), events[static_cast<size_t>(i)].events);
+      const epoll_event& event = events[static_cast<size_t>(i)];
+      Watched& watched = *static_cast<Watched*>(event.data.ptr);
+      if (!InHandshake(watched)) {
+        OnEvent(watched, event.events);
+      } else if (handshake == nullptr) {
+        handshake = &watched;
+      }
     }
+    if (handshake != nullptr) OnEvent(*handshake, 0);
     if (!deadlines_.empty() || accept_again_ns_ != 0 || stopping_) {
       now_ns_ = MonotonicNowNs();
       OnDeadlines();

@@ -3,7 +3,8 @@
 // from being read; the kernel's windows do the rest. Nothing on the hot path touches epoll_ctl, a lock or another loop.
 // Threads: Run() on one; Shared is what the loops have in common, touched at login, cancel and end only.
 // Where a leg is TLS, its records are decrypted before and encrypted behind the same path (leg.cc, event_loop_tls.cc);
-// plain legs pay one test of a pointer for it. A handshake's arithmetic, about a millisecond, holds the loop up.
+// plain legs pay one test of a pointer for it. A handshake's arithmetic (a fraction of a millisecond; more with an RSA
+// key) holds the loop up, so that there is one step of one handshake between two looks at what flows.
 // Limits: 64 KiB a read.
 #pragma once
 

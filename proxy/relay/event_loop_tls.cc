@@ -81,7 +81,7 @@ void EventLoop::StartClientTls(Connection& connection, bool direct) {
   connection.client.tls = std::make_unique<TlsStream>(std::move(*stream));
   connection.encryption.encrypted = true;
   connection.phase = Phase::kClientTls;
-  OnClientTls(connection);
+  Watch(connection.client, EPOLLIN);  // its ClientHello may be here already: that is a handshake's turn all the same
 }
 
 void EventLoop::OnClientTls(Connection& connection) {
