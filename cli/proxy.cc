@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/control_socket.h"
 #include "cli/encryption.h"
+#include "cli/recording_trouble.h"
 #include "cli/signals.h"
 #include "cli/status_line.h"
 #include "cli/supervisor.h"
@@ -111,6 +112,19 @@ Result<std::vector<relay::Route>> Routes(const Invocation& invocation, std::vect
   return routes;
 }
 
+// Whether requests for GSSAPI encryption go to the server.
+Result<bool> GssPassthrough(const Settings& settings) {
+  const std::string mode = settings.Text("gssenc");
+  if (mode == "refuse") return false;
+  if (mode != "passthrough") return Fail(fmt::format("--gssenc takes refuse or passthrough, not {}", mode));
+  if (settings.IsSet("tls-cert") || settings.IsSet("upstream-tls")) {
+    return Fail(
+        "--gssenc passthrough leaves encryption to the client and the server (take --tls-cert and --upstream-tls "
+        "away)");
+  }
+  return true;
+}
+
 Result<SupervisorOptions> OptionsFrom(const Invocation& invocation) {
   const Settings& settings = invocation.settings;
   if (::geteuid() == 0 && !settings.Switch("allow-root"))
@@ -123,11 +137,14 @@ Result<SupervisorOptions> OptionsFrom(const Invocation& invocation) {
   if (passthrough && (settings.IsSet("tls-cert") || settings.IsSet("upstream-tls"))) {
     return Fail("--tls-passthrough leaves TLS to the client and the server (take --tls-cert and --upstream-tls away)");
   }
+  const auto gss_passthrough = GssPassthrough(settings);
+  if (!gss_passthrough) return std::unexpected(gss_passthrough.error());
   SupervisorOptions options;
   auto routes = Routes(invocation, options.ingest.catalogs);
   if (!routes) return std::unexpected(routes.error());
   options.relay.client_tls = *client_tls;
   options.relay.tls_passthrough = passthrough;
+  options.relay.gss_passthrough = *gss_passthrough;
   options.relay.plaintext_remote = settings.Switch("allow-plaintext-remote");
   options.relay.keep_binding_offer = settings.Switch("keep-binding-offer");
   options.relay.routes = std::move(*routes);
@@ -189,12 +206,14 @@ int RunProxy(const Invocation& invocation) {
     StatusLine status(invocation.terminal.err ? StatusLine::Place::kBottom : StatusLine::Place::kNowhere);
     LiveFindings findings(options->trace.path, invocation.settings.rules());
     LoginTrouble trouble;
+    RecordingTrouble recording;
     for (bool stop = false; !stop;) {
       const auto signal = signals->Wait(kWatchMs);
       const bool sent_hangup = signal && signal->ssi_signo == SIGHUP && signal->ssi_code != SI_KERNEL;
       stop = signal && signal->ssi_signo != SIGCHLD && !sent_hangup;  // a terminal's hangup ends us
       if (sent_hangup) ReloadCertificates(*options, *supervisor);
       for (const std::string& sentence : trouble.News(supervisor->totals())) Say(sentence);
+      if (const std::string news = recording.News(supervisor->totals().recorder); !news.empty()) Say(news);
       if (const auto watched = supervisor->Watch(); !watched) {
         exit_code = Trouble(watched.error().message);
         stop = true;

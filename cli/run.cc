@@ -19,6 +19,7 @@
 #include "cli/findings_output.h"
 #include "cli/gate_output.h"
 #include "cli/password_file.h"
+#include "cli/recording_trouble.h"
 #include "cli/signals.h"
 #include "cli/status_line.h"
 #include "cli/supervisor.h"
@@ -142,6 +143,7 @@ void PassOn(const signalfd_siginfo& signal, pid_t child) {
 int Attend(pid_t child, Signals& signals, Supervisor& supervisor, ConnectionWatch& watch, StatusLine& status,
            LiveFindings& findings) {
   LoginTrouble trouble;
+  RecordingTrouble recording;
   bool watching = true;
   const int64_t begin_ns = MonotonicNowNs();
   for (;;) {
@@ -156,6 +158,7 @@ int Attend(pid_t child, Signals& signals, Supervisor& supervisor, ConnectionWatc
       }
     }
     for (const std::string& sentence : trouble.News(supervisor.totals())) Say(sentence);
+    if (const std::string news = recording.News(supervisor.totals().recorder); !news.empty()) Say(news);
     status.Update(supervisor.totals(), findings, MonotonicNowNs());
     if (const auto code = ReapChild(child)) return *code;
   }

@@ -57,6 +57,9 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
     {"tls-key", SettingKind::kText, "FILE", "", 0, 0, kProxy, "its private key (PEM)"},
     {"tls-passthrough", SettingKind::kSwitch, "", "false", 0, 0, kProxy,
      "pass the TLS of clients to the server unread: their sessions are timed, not decoded"},
+    {"gssenc", SettingKind::kText, "MODE", "refuse", 0, 0, kProxy,
+     "what a client's request for GSSAPI encryption gets: refuse (it goes on without), or passthrough, to the server: "
+     "sessions that it encrypts are timed, not decoded"},
     {"upstream-tls", SettingKind::kText, "MODE", "", 0, 0, kRun | kProxy,
      "TLS to the server: disable, require, verify-ca or verify-full (default what its URL's sslmode says; verify-full "
      "with --upstream-ca or --upstream-cert)"},

@@ -250,10 +250,12 @@ void EventLoop::OnHolding(Connection& connection) {
 
 void EventLoop::OnFirstBytes(Connection& connection) {
   const wire::Startup startup = wire::ClassifyStartup({connection.held.data(), connection.held_bytes});
+  const bool plain_upstream = !shared_.tls.for_upstream(connection.route);
   const wire::FirstBytesPolicy policy{.offers_tls = shared_.tls.for_clients(),
                                       .passes_tls = shared_.tls_passthrough,
-                                      .plain_upstream = !shared_.tls.for_upstream(connection.route),
-                                      .refuses_plain = shared_.routes[connection.route].tls_only};
+                                      .plain_upstream = plain_upstream,
+                                      .refuses_plain = shared_.routes[connection.route].tls_only,
+                                      .passes_gss = shared_.gss_passthrough && plain_upstream};
   switch (wire::NextStep(startup, connection.encryption, policy)) {
     case wire::FirstStep::kWait:
       return Watch(connection.client, EPOLLIN);

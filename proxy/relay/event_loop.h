@@ -47,6 +47,7 @@ struct Shared {
   const HashKey& key;
   TlsContexts tls;
   bool tls_passthrough;
+  bool gss_passthrough;
   bool keep_binding_offer;
   int control_fd;  // -1: no control socket
   std::string control_token;

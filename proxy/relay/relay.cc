@@ -56,6 +56,7 @@ Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, Rel
                 .key = *memory.key,
                 .tls = TlsContexts(options, memory.totals->certificates),
                 .tls_passthrough = options.tls_passthrough,
+                .gss_passthrough = options.gss_passthrough,
                 .keep_binding_offer = options.keep_binding_offer,
                 .control_fd = options.control ? listeners.back().fd.get() : -1,
                 .control_token = options.control ? options.control->token : std::string(),

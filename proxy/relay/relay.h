@@ -41,6 +41,7 @@ struct RelayOptions {
   std::chrono::milliseconds first_bytes_limit{60'000};  // for a new connection to say what it wants, and for TLS
   ClientTlsOptions client_tls = {};
   bool tls_passthrough = false;     // TLS that a client begins goes to the server unread; REQUIRES: no TLS of our own
+  bool gss_passthrough = false;     // likewise GSSAPI encryption; REQUIRES: the same
   bool plaintext_remote = true;     // false: who listens beyond this machine serves TLS only
   bool keep_binding_offer = false;  // see channel_binding.h
   std::optional<ControlOptions> control = {};

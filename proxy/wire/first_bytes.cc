@@ -11,7 +11,9 @@ FirstStep NextStep(const Startup& startup, const EncryptionSeen& seen, const Fir
       if (policy.passes_tls) return FirstStep::kPassOn;
       return policy.offers_tls ? FirstStep::kBeginTls : FirstStep::kSayNoToSsl;
     case StartupKind::kGssEncRequest:
-      return seen.encrypted || seen.gss_asked ? FirstStep::kRefuseSecondRequest : FirstStep::kSayNoToGss;
+      if (seen.encrypted || seen.gss_asked) return FirstStep::kRefuseSecondRequest;
+      // If the server says no, a plain login may follow, which nobody would stop.
+      return policy.passes_gss && !policy.refuses_plain ? FirstStep::kPassOn : FirstStep::kSayNoToGss;
     case StartupKind::kCancelRequest:
       return FirstStep::kReadCancel;
     case StartupKind::kDirectTls:

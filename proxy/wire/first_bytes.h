@@ -30,6 +30,7 @@ struct FirstBytesPolicy {
   bool passes_tls = false;     // TLS is the server's affair; REQUIRES: !offers_tls
   bool plain_upstream = true;  // the server is reached without TLS
   bool refuses_plain = false;  // a plain login is refused
+  bool passes_gss = false;     // GSSAPI encryption is the server's affair; REQUIRES: !offers_tls and plain_upstream
 };
 
 // What the client has asked for so far.

@@ -95,6 +95,11 @@ TEST_F(CommandLineTest, ProxySaysWhatItNeeds) {
   EXPECT_THAT(
       Pgassay("proxy --allow-root --upstream 127.0.0.1:1 --trace t.db --tls-passthrough --upstream-tls require"),
       RefusedWith("--tls-passthrough"));
+  EXPECT_THAT(Pgassay("proxy --allow-root --upstream 127.0.0.1:1 --trace t.db --gssenc yes"),
+              RefusedWith("--gssenc takes refuse or passthrough"));
+  EXPECT_THAT(
+      Pgassay("proxy --allow-root --upstream 127.0.0.1:1 --trace t.db --gssenc passthrough --upstream-tls require"),
+      RefusedWith("--gssenc passthrough"));
 }
 
 TEST_F(CommandLineTest, RoutesAreCheckedAndTheirPasswordsNotShown) {

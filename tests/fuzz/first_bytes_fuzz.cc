@@ -123,7 +123,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const wire::FirstBytesPolicy policy{.offers_tls = tls,
                                       .passes_tls = !tls && (data[0] & 2U) != 0,
                                       .plain_upstream = (data[0] & 4U) != 0,
-                                      .refuses_plain = (data[0] & 8U) != 0};
+                                      .refuses_plain = (data[0] & 8U) != 0,
+                                      .passes_gss = !tls && (data[0] & 20U) == 20U};
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
   const Outcome asked = Play(bytes, policy, 0);
   Check(asked, bytes, policy);

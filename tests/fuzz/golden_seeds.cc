@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 constexpr size_t kMaxBytes = 4096;  // a long value teaches a fuzzer nothing and slows it down
 constexpr size_t kMaxChunk = 127;   // as session_pair_fuzz.cc reads them
 constexpr char kNoLogin = 1;        // likewise
-constexpr char kPolicies = 16;      // of first_bytes_fuzz.cc
+constexpr char kPolicies = 32;      // of first_bytes_fuzz.cc
 const std::string kFramerChoices("\x02\x0d", 2);
 
 struct Script {

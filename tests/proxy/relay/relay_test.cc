@@ -1,6 +1,8 @@
 #include "proxy/relay/relay.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -150,6 +152,55 @@ TEST(Relay, AnswersEncryptionRequestsWithNAndGoesOn) {
   EXPECT_EQ(server.Receive(StartupMessage().size()), StartupMessage());
   EXPECT_EQ(relay.Total(&LoopTotals::ssl_refused), 1u);
   EXPECT_EQ(relay.Total(&LoopTotals::gssenc_refused), 1u);
+}
+
+TEST(Relay, LeavesGssEncryptionToTheServerWhenToldTo) {
+  FakeServer upstream(Ipv4());
+  RelayOptions options = OneRoute(Ipv4(), upstream.address());
+  options.gss_passthrough = true;
+  RunningRelay relay(options);
+  const auto asks = [&](std::string_view answer, const std::string& then) {
+    Socket client = relay.Connect();
+    client.Send(GssEncRequest());
+    Socket server = upstream.Accept();
+    EXPECT_EQ(server.Receive(8), GssEncRequest());
+    server.Send(answer);
+    EXPECT_EQ(client.Receive(1), answer);
+    client.Send(then);
+    EXPECT_EQ(server.Receive(then.size()), then);
+    client.Close();
+    EXPECT_TRUE(server.SeesEndOfStream());
+  };
+  asks("G", "no message of the protocol");
+  asks("N", StartupMessage());
+  relay.Stop();
+  EXPECT_EQ(relay.Total(&LoopTotals::sessions_opaque), 1u);
+  EXPECT_EQ(relay.Total(&LoopTotals::gssenc_refused), 0u);
+}
+
+// All connected TCP sockets of this process but those that the test itself holds.
+TEST(Relay, SetsItsSocketsToSendAtOnceAndToNoticeADeadPeer) {
+  FakeServer upstream(Ipv4());
+  RunningRelay relay(OneRoute(Ipv4(), upstream.address()));
+  Socket client = relay.Connect();
+  client.Send(StartupMessage());
+  Socket server = upstream.Accept();
+  EXPECT_EQ(server.Receive(StartupMessage().size()), StartupMessage());
+  int seen = 0;
+  for (int fd = 0; fd < 1024; ++fd) {
+    const std::string peer = ToText(PeerAddress(fd));
+    const bool to_client = peer == ToText(LocalAddress(client.fd()));
+    if (!to_client && peer != ToText(LocalAddress(server.fd()))) continue;
+    ++seen;
+    for (const auto& [level, option] :
+         {std::pair<int, int>(IPPROTO_TCP, TCP_NODELAY), std::pair<int, int>(SOL_SOCKET, SO_KEEPALIVE)}) {
+      int set = 0;
+      socklen_t size = sizeof set;
+      EXPECT_EQ(::getsockopt(fd, level, option, &set, &size), 0);
+      EXPECT_NE(set, 0) << (to_client ? "client's leg" : "server's leg") << ", option " << option;
+    }
+  }
+  EXPECT_EQ(seen, 2);
 }
 
 TEST(Relay, RefusesBytesBehindAnEncryptionRequest) {

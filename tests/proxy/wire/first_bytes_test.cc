@@ -8,6 +8,7 @@ namespace {
 constexpr FirstBytesPolicy kPlain{};
 constexpr FirstBytesPolicy kTls{.offers_tls = true, .refuses_plain = true};
 constexpr FirstBytesPolicy kPassesTls{.passes_tls = true};
+constexpr FirstBytesPolicy kPassesGss{.passes_gss = true};
 constexpr FirstBytesPolicy kTlsUpstream{.plain_upstream = false};
 
 FirstStep Step(StartupKind kind, const FirstBytesPolicy& policy, const EncryptionSeen& seen = {}) {
@@ -20,6 +21,9 @@ TEST(FirstBytes, RequestsForEncryptionAreAnsweredByWhoCan) {
   EXPECT_EQ(Step(StartupKind::kSslRequest, kPassesTls), FirstStep::kPassOn);
   EXPECT_EQ(Step(StartupKind::kGssEncRequest, kPlain), FirstStep::kSayNoToGss);
   EXPECT_EQ(Step(StartupKind::kGssEncRequest, kPassesTls), FirstStep::kSayNoToGss);
+  EXPECT_EQ(Step(StartupKind::kGssEncRequest, kPassesGss), FirstStep::kPassOn);
+  EXPECT_EQ(Step(StartupKind::kGssEncRequest, kPassesGss, {.ssl_asked = true}), FirstStep::kPassOn);
+  EXPECT_EQ(Step(StartupKind::kGssEncRequest, {.refuses_plain = true, .passes_gss = true}), FirstStep::kSayNoToGss);
   EXPECT_EQ(Step(StartupKind::kDirectTls, kTls), FirstStep::kBeginDirectTls);
   EXPECT_EQ(Step(StartupKind::kDirectTls, kPlain), FirstStep::kPassOn);
   EXPECT_EQ(Step(StartupKind::kDirectTls, kTlsUpstream), FirstStep::kClose);
