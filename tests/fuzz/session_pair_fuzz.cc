@@ -1,7 +1,11 @@
 // Any conversation of any client with any server. Input: one byte (bit 0: skip the login; the others: where reads end),
 // then chunks: a byte with the origin in bit 7 and the length below it, that many bytes. Checked: nothing crashes,
 // every byte is accounted for after every call, and any split gives the same records.
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
 
 #include "tests/fuzz/framer_check.h"
@@ -26,17 +30,31 @@ tests::Conversation FromInput(std::string_view input) {
   return conversation;
 }
 
+std::unique_ptr<session::Player> Play(const tests::Conversation& joined, size_t read_size) {
+  auto player = std::make_unique<session::Player>();
+  for (const tests::Chunk& chunk : joined) {
+    for (size_t at = 0; at < chunk.bytes.size(); at += std::min(read_size, chunk.bytes.size() - at)) {
+      player->Hear(chunk.origin, std::string_view(chunk.bytes).substr(at, read_size));
+    }
+  }
+  player->End();
+  tests::Require(player->accounted());
+  return player;
+}
+
+// Batches of rows may be cut where reads end; written out, they are joined.
+bool SaySame(const tests::VectorSink& one, const tests::VectorSink& other) {
+  return one.encoded() == other.encoded() || tests::FullLines(one.Records()) == tests::FullLines(other.Records());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const tests::Conversation conversation = FromInput({reinterpret_cast<const char*>(data), size});
-  const session::Played whole = session::PlayAll(tests::Joined(conversation));
-  tests::Require(whole.accounted);
+  const tests::Conversation joined = tests::Joined(FromInput({reinterpret_cast<const char*>(data), size}));
+  const auto whole = Play(joined, std::string_view::npos);
   const size_t read_size_asked_for = size == 0 ? 3 : (data[0] >> 1U) % 31U + 2U;
   for (const size_t read_size : {size_t{1}, read_size_asked_for}) {
-    const session::Played split = session::PlayAll(tests::InPieces(conversation, read_size));
-    tests::Require(split.accounted);
-    tests::Require(split.full == whole.full);
+    tests::Require(SaySame(Play(joined, read_size)->sink(), whole->sink()));
   }
   return 0;
 }

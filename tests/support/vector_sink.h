@@ -20,6 +20,7 @@ class VectorSink : public session::RecordSink {
   bool WantsText(uint64_t text_hash) override { return texts_.insert(text_hash).second; }
   bool WantsColumns(uint64_t columns_hash) override { return columns_.insert(columns_hash).second; }
 
+  const std::vector<std::vector<std::byte>>& encoded() const { return encoded_; }
   // Borrow from this sink.
   std::vector<session::Record> Records() const {
     std::vector<session::Record> records;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -40,15 +41,16 @@ class Player {
       : key_(HashKey::ForTests(key_seed)), session_(TestIdentity(), key_, sink_) {}
 
   void Play(const tests::Conversation& conversation, int64_t now_ns = 1000) {
-    for (const tests::Chunk& chunk : conversation) {
-      if (chunk.origin == wire::Origin::kFrontend) {
-        session_.OnFrontend(chunk.bytes, now_ns);
-      } else {
-        session_.OnBackend(chunk.bytes, now_ns);
-      }
-      const ByteCounts& bytes = session_.bytes();
-      accounted_ = accounted_ && bytes.decoded + bytes.skipped + bytes.opaque == bytes.frontend + bytes.backend;
+    for (const tests::Chunk& chunk : conversation) Hear(chunk.origin, chunk.bytes, now_ns);
+  }
+  void Hear(wire::Origin origin, std::string_view read, int64_t now_ns = 1000) {
+    if (origin == wire::Origin::kFrontend) {
+      session_.OnFrontend(read, now_ns);
+    } else {
+      session_.OnBackend(read, now_ns);
     }
+    const ByteCounts& bytes = session_.bytes();
+    accounted_ = accounted_ && bytes.decoded + bytes.skipped + bytes.opaque == bytes.frontend + bytes.backend;
   }
   void End(SessionEnd end = SessionEnd::kClientClosed, int64_t now_ns = 1000) { session_.OnEnd(end, now_ns); }
 
