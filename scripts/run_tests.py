@@ -180,12 +180,27 @@ def fuzz(tally: Tally) -> None:
     tally.add("fuzz targets", codes.count(0), len(codes) - codes.count(0))
 
 
+def sanitizer_options(preset: str) -> dict[str, str]:
+    if preset == "tsan":
+        return {"TSAN_OPTIONS": "halt_on_error=1"}
+    return {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+
+
+def reporting(preset: str) -> dict[str, str]:
+    """The same, and each report to a file: the end-to-end tests fail on any, whichever process of pgassay made it."""
+    reports = BUILD / preset / "reports"
+    reports.mkdir(parents=True, exist_ok=True)
+    for old in reports.iterdir():
+        old.unlink()
+    options = {name: f"{value}:log_path={reports / 'report'}" for name, value in sanitizer_options(preset).items()}
+    return options | {"PGASSAY_SANITIZER_REPORTS": str(reports)}
+
+
 def everything(tally: Tally) -> None:
-    sanitizers = {"asan": {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0"}, "tsan": {"TSAN_OPTIONS": "halt_on_error=1"}}
-    for preset, env in sanitizers.items():
+    for preset in ("asan", "tsan"):
         if build(tally, preset):
-            unit_tests(tally, preset, env)
-            end_to_end(tally, preset, env)
+            unit_tests(tally, preset, sanitizer_options(preset))
+            end_to_end(tally, preset, reporting(preset))
     formatted(tally)
     tidy(tally)
 

@@ -28,6 +28,24 @@ collect_ignore = ["shop_suite", "runners"]  # applications' own tests, which our
 from private_postgres import NoServer, PrivatePostgres  # noqa: E402
 
 
+REPORTS = os.environ.get("PGASSAY_SANITIZER_REPORTS", "")  # a folder: where a sanitizer's log_path leads
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sends_segv: ends processes by SIGSEGV, of which a sanitizer makes a report")
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer_report(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A finding may kill no more than the recorder, which is started again: a test need not notice."""
+    yield
+    found = sorted(Path(REPORTS).glob("report.*")) if REPORTS else []
+    told = "\n".join(path.read_text(errors="replace") for path in found)
+    for path in found:
+        path.rename(path.with_name(f"seen-{path.name}"))
+    assert not told or request.node.get_closest_marker("sends_segv"), told
+
+
 @dataclass(frozen=True)
 class Run:
     """What `pgassay run` did: its exit code, the report (None if it wrote none), the trace, both streams of output."""

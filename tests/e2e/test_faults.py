@@ -444,13 +444,18 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
+def with_shim(shim: Path, control: Path) -> dict[str, str]:
+    options = f"{os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0"
+    return {"LD_PRELOAD": str(shim), "PGASSAY_FAULT": str(control), "ASAN_OPTIONS": options}
+
+
 @pytest.mark.parametrize(("fault", "reason"), [("28", "disk_full"), ("5", "io_error"), ("30", "io_error"), ("sync 5", "io_error")],
                          ids=["disk full", "EIO on write", "read-only", "EIO on fsync"])  # fmt: skip
 def test_a_disk_that_fails_stops_the_recording_and_not_the_traffic(
     pg: PrivatePostgres, pgassay_binary: Path, tmp_path: Path, shim: Path, fault: str, reason: str
 ) -> None:
     control = tmp_path / "fault"
-    env = {"LD_PRELOAD": str(shim), "PGASSAY_FAULT": str(control), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    env = with_shim(shim, control)
     with started(pgassay_binary, pg, tmp_path / "trace.db", env=env) as proxy:
         traffic(pg, proxy.port, 50, "before_it")
         wait_until("the first is stored", lambda: stored(proxy.trace, "before_it") == 50)
@@ -472,6 +477,7 @@ def test_a_disk_that_fails_stops_the_recording_and_not_the_traffic(
         assert stored(proxy.trace, "during_it") + sum(lost for _, lost in gaps) >= 100
         return
     assert [gap[0] for gap in gaps] == [reason], said
+    assert said.count("recording is paused") == 1 and said.count("recording goes on") == 1, said
     assert stored(proxy.trace, "during_it") + gaps[0][1] >= 100
     assert ask(proxy.trace, "SELECT complete FROM recording") == [(0,)]
 
@@ -479,7 +485,7 @@ def test_a_disk_that_fails_stops_the_recording_and_not_the_traffic(
 def test_a_slow_disk_slows_no_client(pg: PrivatePostgres, pgassay_binary: Path, tmp_path: Path, shim: Path) -> None:
     """Each write of the trace takes a fifth of a second; statements do not."""
     control = tmp_path / "fault"
-    env = {"LD_PRELOAD": str(shim), "PGASSAY_FAULT": str(control), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    env = with_shim(shim, control)
     with started(pgassay_binary, pg, tmp_path / "trace.db", env=env) as proxy:
         with wire(pg, proxy.port) as to:
             control.write_text("slow 200")
@@ -501,7 +507,7 @@ def test_a_clock_that_jumps_moves_no_execution(
     pg: PrivatePostgres, pgassay_binary: Path, tmp_path: Path, shim: Path, seconds: int
 ) -> None:
     control = tmp_path / "fault"
-    env = {"LD_PRELOAD": str(shim), "PGASSAY_FAULT": str(control), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    env = with_shim(shim, control)
     with started(pgassay_binary, pg, tmp_path / "trace.db", env=env) as proxy:
         before = time.time()
         for jump in (0, seconds, 0):
@@ -835,6 +841,7 @@ def test_files_are_the_owners_alone(pg: PrivatePostgres, pgassay_binary: Path, t
     assert set(modes.values()) == {0o600}, modes
 
 
+@pytest.mark.sends_segv
 @pytest.mark.parametrize("who", ["recorder", "relay", "all"])
 def test_no_core_is_written(pg: PrivatePostgres, pgassay_binary: Path, tmp_path: Path, who: str) -> None:
     def cores_allowed() -> None:

@@ -345,6 +345,7 @@ def pgbench_in_background(pg: PrivatePostgres, proxy: Proxy, seconds: int, *flag
     return subprocess.Popen(words, env=proxy.env(pg), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.sends_segv
 def test_no_session_notices_the_recorders_death(pg: PrivatePostgres, proxy: Proxy, accounts: None, tmp_path: Path) -> None:
     with logged_in(pg, proxy.port) as bystander:
         bench = pgbench_in_background(pg, proxy, 4, "-M", "prepared", cwd=tmp_path)
