@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import ssl
 import struct
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Proxy, running_proxy
+from conftest import REPOSITORY, Proxy, running_proxy
 from private_postgres import PrivatePostgres
 from test_faults import Behind, ask, counters
 from test_relay import children
@@ -204,6 +205,26 @@ def test_run_and_proxy_listen_on_loopback_alone(pg: PrivatePostgres, pgassay_bin
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="missing runtime: systemd-analyze")
+def test_the_service_has_few_rights_and_starts(pg: PrivatePostgres, pgassay_binary: Path, tmp_path: Path) -> None:
+    text = (REPOSITORY / "integrations" / "systemd" / "pgassay.service").read_text().replace("/usr/bin/pgassay", str(pgassay_binary))
+    unit = tmp_path / "pgassay.service"
+    unit.write_text(text)
+    checked = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    # The scale goes from 0 to 100; what remains is the network, which it is for.
+    rated = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", unit], capture_output=True, text=True, check=False)
+    assert rated.returncode == 0, rated.stdout
+    command = next(line for line in text.splitlines() if line.startswith("ExecStart=")).removeprefix("ExecStart=")
+    env = pg.env() | {"STATE_DIRECTORY": str(tmp_path), "PGASSAY_UPSTREAM": pg.dsn(), "PGASSAY_LISTEN": "127.0.0.1:0", "PGASSAY_ALLOW_ROOT": "true"}
+    for recordings in (1, 2):  # it is started again and again, into one file
+        process = subprocess.Popen(["sh", "-c", f"exec {command}"], env=env, stderr=subprocess.PIPE, text=True)
+        assert process.stderr and "listening on" in process.stderr.readline()
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+        assert ask(tmp_path / "trace.db", "SELECT count(*), sum(complete) FROM recording") == [(recordings, recordings)]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root")
