@@ -12,8 +12,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
-#include <system_error>
 #include <utility>
+
+#include "proxy/relay/sockets.h"
 
 namespace pgassay::relay {
 namespace {
@@ -238,7 +239,7 @@ TlsStatus TlsStream::StatusOf(int returned) {
   }
   if (socket_->error != 0) {
     error_ = std::exchange(socket_->error, 0);
-    failure_ = std::generic_category().message(error_);
+    failure_ = ErrnoText(error_);
   } else if (socket_->ended) {
     failure_ = "the connection was closed";
     ERR_clear_error();
