@@ -10,6 +10,8 @@
 #include <tuple>
 
 #include "analyzer/advisor/condition.h"
+#include "analyzer/advisor/cost_model.h"
+#include "analyzer/advisor/index_match.h"
 #include "analyzer/advisor/size_model.h"
 
 namespace pgassay::advisor {
@@ -265,8 +267,9 @@ class Maker {
   std::vector<int16_t> Included(const TableUse& use, const IndexSpec& spec) const {
     if (!use.columns_known || query().statement->facts.operation != sql::Operation::kSelect) return {};
     if (std::ranges::any_of(spec.keys, [](const IndexKey& key) { return key.attnum == 0; })) return {};
+    // Of a small table nobody knows what it saves, and the keys alone say what is missing.
     const TableSize size = SizeOf(snapshot_, *use.relation);
-    if (size.all_visible_share < kVisibleShare) return {};
+    if (size.all_visible_share < kVisibleShare || IsSmall(snapshot_, *use.relation)) return {};
     std::vector<int16_t> included;
     int bytes = 0;
     const Writes& writes = workload_.WritesOf(use.relation->oid);
@@ -359,67 +362,6 @@ std::string_view KindName(Kind kind) {
   static constexpr std::array<std::string_view, 8> kNames = {"plain",   "expression", "partial", "covering",
                                                              "pattern", "GIN",        "trigram", "BRIN"};
   return kNames[static_cast<size_t>(kind)];
-}
-
-bool SameKey(const IndexKey& a, const IndexKey& b) {
-  return a.attnum == b.attnum && CanonicalExpression(a.expression) == CanonicalExpression(b.expression);
-}
-
-std::string CanonicalExpression(std::string_view expression) {
-  std::string text;
-  for (size_t i = 0; i < expression.size(); ++i) {
-    if (expression[i] == '(' || expression[i] == ')' || expression[i] == ' ') continue;
-    if (expression.substr(i).starts_with(
-            "::")) {  // of a constant or a column: pg_get_expr writes casts that nobody typed
-      i += 2;
-      while (i < expression.size() &&
-             (std::isalnum(static_cast<unsigned char>(expression[i])) != 0 || expression[i] == '_' ||
-              (expression[i] == ' ' && expression.substr(i).starts_with(" varying"))))
-        ++i;
-      --i;
-      continue;
-    }
-    text += expression[i];
-  }
-  return text;
-}
-
-bool Serves(const catalog::Index& index, const IndexSpec& spec) {
-  if (!index.valid || index.access_method != spec.access_method || index.keys.size() < spec.keys.size()) return false;
-  if (!index.predicate.empty() && CanonicalExpression(index.predicate) != CanonicalExpression(spec.predicate))
-    return false;
-  // Read backwards, every direction is the other one.
-  const auto matches = [&](bool backwards) {
-    for (size_t i = 0; i < spec.keys.size(); ++i) {
-      const IndexKey &has = index.keys[i], &wants = spec.keys[i];
-      if (!SameKey(has, wants)) return false;
-      const bool special = !wants.operator_class.empty();
-      const bool has_special = has.operator_class.contains("pattern") || has.operator_class.contains("trgm") ||
-                               has.operator_class.contains("path_ops");
-      if (special != has_special && !(spec.access_method == "gin" && special && !has.operator_class.contains("trgm")))
-        return false;
-      if (spec.access_method == "btree" && spec.keys.size() > 1 &&
-          ((has.descending != wants.descending) != backwards || (has.nulls_first != wants.nulls_first) != backwards))
-        return false;
-    }
-    return true;
-  };
-  if (!matches(false) && !matches(true)) return false;
-  return std::ranges::all_of(spec.included, [&](int16_t column) {
-    return std::ranges::find(index.included, column) != index.included.end() ||
-           std::ranges::any_of(index.keys, [&](const IndexKey& key) { return key.attnum == column; });
-  });
-}
-
-bool FindsOneRow(const catalog::Snapshot& snapshot, const TableUse& use) {
-  return std::ranges::any_of(snapshot.IndexesOf(use.relation->oid), [&](const catalog::Index* index) {
-    return index->unique && index->valid && index->predicate.empty() &&
-           std::ranges::all_of(index->keys, [&](const IndexKey& key) {
-             return std::ranges::any_of(use.conditions, [&](const Condition& condition) {
-               return condition.use == Use::kEqual && SameKey(KeyOf(condition.attnum, condition.expression), key);
-             });
-           });
-  });
 }
 
 std::vector<Candidate> MakeCandidates(const Workload& workload) { return Maker(workload).Make(); }

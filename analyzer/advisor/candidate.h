@@ -29,14 +29,4 @@ std::vector<Candidate> MakeCandidates(const Workload& workload);
 // A partial index was not proposed because of how the value arrives: a sentence each, sorted.
 std::vector<std::string> PartialHints(const Workload& workload);
 
-// Whether an index that exists does all that `spec` would.
-bool Serves(const catalog::Index& index, const catalog::IndexSpec& spec);
-// Whether a unique index already finds the one row that these equalities mean.
-bool FindsOneRow(const catalog::Snapshot& snapshot, const TableUse& use);
-
-// Without parentheses, spaces and casts: enough to tell whether two texts of simple expressions mean the same.
-std::string CanonicalExpression(std::string_view expression);
-// What a key is, for comparing: its expression, or its column.
-bool SameKey(const catalog::IndexKey& a, const catalog::IndexKey& b);
-
 }  // namespace pgassay::advisor

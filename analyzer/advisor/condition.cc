@@ -109,6 +109,12 @@ Use UseOfComparator(const sql::Comparison& comparison, const trace::SlotRow* slo
 
 bool IsText(const Column& column) { return column.type_category == 'S' && column.type != "\"char\""; }
 
+std::string ExpressionText(std::string_view function, const Column& column) {
+  const std::string name = QuoteIdentifier(column.name);
+  const bool cast = IsText(column) && column.type != "text";
+  return fmt::format("{}({})", function, cast ? "(" + name + ")::text" : name);
+}
+
 std::optional<Condition> ReadCondition(const sql::Comparison& comparison, const trace::StatementRow& statement,
                                        const trace::SlotRow* slot, const catalog::Snapshot& snapshot,
                                        const catalog::Relation& relation, int16_t attnum) {
@@ -124,9 +130,7 @@ std::optional<Condition> ReadCondition(const sql::Comparison& comparison, const 
     const bool immutable = std::ranges::find(kImmutable, comparison.function) != kImmutable.end();
     const bool narrows = condition.use == Use::kEqual || condition.use == Use::kList || condition.use == Use::kRange;
     if (immutable && narrows && IsAppliedToColumnAlone(statement.sql, comparison.function, column->name)) {
-      const std::string cast = IsText(*column) && column->type != "text" ? "::text" : "";
-      const std::string name = QuoteIdentifier(column->name);
-      condition.expression = fmt::format("{}({})", comparison.function, cast.empty() ? name : "(" + name + ")" + cast);
+      condition.expression = ExpressionText(comparison.function, *column);
     } else {
       condition.use = Use::kFilter;
     }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "analyzer/advisor/workload.h"
 
@@ -14,5 +16,8 @@ std::optional<Condition> ReadCondition(const sql::Comparison& comparison, const 
                                        const catalog::Relation& relation, int16_t attnum);
 
 bool IsText(const catalog::Column& column);
+
+// "lower(email)", "lower((email)::text)" of a varchar: as the catalogue would write it.
+std::string ExpressionText(std::string_view function, const catalog::Column& column);
 
 }  // namespace pgassay::advisor

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "analyzer/advisor/candidate.h"
+#include "analyzer/advisor/index_match.h"
 
 namespace pgassay::advisor {
 namespace {

@@ -1,71 +1,23 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
-#include <limits>
 
 #include "analyzer/advisor/cost_model.h"
+#include "analyzer/advisor/table_access.h"
 
 namespace pgassay::advisor {
 namespace {
 
-using catalog::IndexKey;
-
-// The planner's settings, from the snapshot where it has them.
-struct Prices {
-  double sequential_page = 1, random_page = 4, tuple = 0.01, index_tuple = 0.005, operation = 0.0025;
-
-  explicit Prices(const catalog::Snapshot& snapshot) {
-    for (const catalog::Setting& setting : snapshot.settings) {
-      Set(setting, "seq_page_cost", sequential_page);
-      Set(setting, "random_page_cost", random_page);
-      Set(setting, "cpu_tuple_cost", tuple);
-      Set(setting, "cpu_index_tuple_cost", index_tuple);
-      Set(setting, "cpu_operator_cost", operation);
-    }
-  }
-  static void Set(const catalog::Setting& setting, std::string_view name, double& price) {
-    if (setting.name == name) std::from_chars(setting.value.data(), setting.value.data() + setting.value.size(), price);
-  }
-};
-
-// An index of the catalogue, or a candidate.
-struct IndexView {
-  std::string_view method;
-  const std::vector<IndexKey>* keys = nullptr;
-  const std::vector<int16_t>* included = nullptr;
-  std::string_view predicate;
-  double pages = 0;
-  int candidate = -1;
-};
-
-struct Table {
-  TableSize size;
-  double growth = 1;  // small tables are taken as grown
-  std::vector<IndexView> indexes;
-};
-
-constexpr double kNever = std::numeric_limits<double>::infinity();
-
-struct Access {
-  double startup = 0, total = kNever, rows = 0;
-  int candidate = -1;
-  bool ordered = false;
-};
-
-// Mackert and Lohman: pages read for `tuples` scattered rows of a table that fits the cache.
-double PagesFetched(double tuples, double pages) { return std::min(pages, 2 * pages * tuples / (2 * pages + tuples)); }
-
 class PageCostModel final : public CostModel {
  public:
   PageCostModel(const Workload& workload, std::span<const Candidate> candidates)
-      : workload_(workload), candidates_(candidates), snapshot_(*workload.snapshot), prices_(snapshot_) {}
+      : workload_(workload), candidates_(candidates), snapshot_(*workload.snapshot), access_(workload, candidates) {}
 
   Cost CostOf(size_t query, std::span<const size_t> set) override {
     ++calls_;
     const Query& asked = workload_.queries[query];
     std::vector<Table> tables;
-    for (const TableUse& use : asked.tables) tables.push_back(TableOf(*use.relation, set));
+    for (const TableUse& use : asked.tables) tables.push_back(access_.TableOf(*use.relation, set));
     Cost best{.total = kNever, .used = {}, .plan_json = ""};
     for (size_t first = 0; first < tables.size(); ++first) {
       for (const bool ordered : {false, true}) {
@@ -85,285 +37,6 @@ class PageCostModel final : public CostModel {
   uint64_t calls() const override { return calls_; }
 
  private:
-  Table TableOf(const catalog::Relation& relation, std::span<const size_t> set) const {
-    Table table;
-    table.size = SizeOf(snapshot_, relation);
-    if (IsSmall(snapshot_, relation)) {
-      table.growth = kGrownPages / std::max(table.size.pages, 1.0);
-      // An unknown table has rows of its columns' width.
-      const double rows_per_page = table.size.rows > 0 ? table.size.rows / std::max(table.size.pages, 1.0)
-                                                       : 8000 / std::max(table.size.width + 28, 36.0);
-      table.size.pages = kGrownPages;
-      table.size.rows = rows_per_page * kGrownPages;
-    }
-    for (const catalog::Index* index : snapshot_.IndexesOf(relation.oid)) {
-      if (!index->valid) continue;
-      table.indexes.push_back({index->access_method, &index->keys, &index->included, index->predicate,
-                               std::max(static_cast<double>(index->pages), 1.0) * table.growth, -1});
-    }
-    for (const size_t position : set) {
-      const Candidate& candidate = candidates_[position];
-      if (candidate.spec.relation_oid != relation.oid) continue;
-      const double pages = static_cast<double>(candidate.bytes) / 8192;
-      table.indexes.push_back({candidate.spec.access_method, &candidate.spec.keys, &candidate.spec.included,
-                               candidate.spec.predicate, std::max(pages, 1.0) * table.growth,
-                               static_cast<int>(position)});
-    }
-    return table;
-  }
-
-  // Shares that shrink as a small table grows: those of columns whose distinct values grow with it.
-  double Share(const TableUse& use, const Table& table, int16_t attnum, double share) const {
-    if (table.growth <= 1) return share;
-    const catalog::Column* column = catalog::FindColumn(*use.relation, attnum);
-    if (column == nullptr) return share;
-    if (column->distinct < 0) return share / table.growth;
-    if (column->distinct == 0 && column->type_category == 'B') return 0.5;
-    if (column->distinct == 0 && column->type_category == 'E')
-      return 1.0 / std::max<double>(1, static_cast<double>(column->enum_labels.size()));
-    return share;
-  }
-  double Share(const TableUse& use, const Table& table, const Condition& condition) const {
-    const bool by_value = condition.use == Use::kEqual || condition.use == Use::kList;
-    return by_value ? Share(use, table, condition.attnum, condition.selectivity) : condition.selectivity;
-  }
-
-  double FilteredRows(const TableUse& use, const Table& table) const {
-    double rows = table.size.rows;
-    for (const Condition& condition : use.conditions) rows *= Share(use, table, condition);
-    return std::max(rows, 1.0);
-  }
-
-  Access SequentialScan(const TableUse& use, const Table& table) const {
-    Access access;
-    access.rows = FilteredRows(use, table);
-    access.total = table.size.pages * prices_.sequential_page +
-                   table.size.rows * (prices_.tuple + prices_.operation * static_cast<double>(use.conditions.size()));
-    return access;
-  }
-
-  struct Match {
-    double share = 1;      // of the rows that the scan visits
-    size_t keys = 0;       // that narrow it
-    bool ordered = false;  // as ORDER BY asks
-    bool usable = false;
-  };
-
-  // How far the keys of a B-tree serve: equalities, then one range, then the order.
-  Match MatchBtree(const TableUse& use, const Table& table, const IndexView& index, bool joins_bound) const {
-    Match match;
-    size_t at = 0;
-    bool order_lost = false;
-    if (!index.predicate.empty() && !Implies(use, index.predicate, match.share)) return match;
-    for (; at < index.keys->size(); ++at) {
-      const IndexKey& key = (*index.keys)[at];
-      const Condition* equal = FindCondition(use, key, {Use::kEqual, Use::kNull});
-      if (equal != nullptr) {
-        match.share *= Share(use, table, *equal);
-        continue;
-      }
-      if (joins_bound && key.attnum != 0 &&
-          std::ranges::any_of(use.joins, [&](const JoinColumn& join) { return join.attnum == key.attnum; })) {
-        const catalog::Column& column = *catalog::FindColumn(*use.relation, key.attnum);
-        match.share *= Share(use, table, key.attnum, EqualShare(snapshot_, *use.relation, column));
-        continue;
-      }
-      if (const Condition* list = FindCondition(use, key, {Use::kList})) {
-        match.share *= Share(use, table, *list);
-        order_lost = true;
-        continue;
-      }
-      break;
-    }
-    match.keys = at;
-    match.ordered = !order_lost && SortedFrom(use, index, at);
-    if (at < index.keys->size()) {
-      const IndexKey& key = (*index.keys)[at];
-      for (const Condition& condition : use.conditions) {
-        const bool range = condition.use == Use::kRange ||
-                           (condition.use == Use::kPrefix && ServesPrefix(*use.relation, key, condition));
-        if (!range || !IsOn(condition, key)) continue;
-        match.share *= condition.selectivity;
-        match.keys = at + 1;
-      }
-    }
-    match.usable = match.keys > 0 || match.ordered || !index.predicate.empty();
-    return match;
-  }
-
-  static bool ServesPrefix(const catalog::Relation& relation, const IndexKey& key, const Condition& condition) {
-    const catalog::Column* column = catalog::FindColumn(relation, condition.attnum);
-    return key.operator_class.contains("pattern") || key.collation == "C" ||
-           (column != nullptr && column->collation_is_c);
-  }
-  static bool IsOn(const Condition& condition, const IndexKey& key) {
-    return condition.expression.empty()
-               ? key.attnum == condition.attnum && key.attnum != 0
-               : key.attnum == 0 && CanonicalExpression(key.expression) == CanonicalExpression(condition.expression);
-  }
-  static const Condition* FindCondition(const TableUse& use, const IndexKey& key, std::initializer_list<Use> uses) {
-    for (const Condition& condition : use.conditions) {
-      if (std::ranges::find(uses, condition.use) != uses.end() && IsOn(condition, key)) return &condition;
-    }
-    return nullptr;
-  }
-
-  // The statement says what the predicate says. Its share is counted, once.
-  static bool Implies(const TableUse& use, std::string_view predicate, double& share) {
-    for (const Condition& condition : use.conditions) {
-      if (condition.constant.empty() || !condition.expression.empty()) continue;
-      const std::string column = catalog::QuoteIdentifier(catalog::FindColumn(*use.relation, condition.attnum)->name);
-      const std::string text = condition.use == Use::kNull ? column + " IS NULL" : column + " = " + condition.constant;
-      if (CanonicalExpression(text) != CanonicalExpression(predicate)) continue;
-      share *= condition.selectivity;
-      return true;
-    }
-    return false;
-  }
-
-  static bool SortedFrom(const TableUse& use, const IndexView& index, size_t at) {
-    if (use.sort.empty()) return false;
-    for (const bool backwards : {false, true}) {
-      size_t key = at, sorted = 0;
-      for (; sorted < use.sort.size(); ++sorted) {
-        const SortColumn& wants = use.sort[sorted];
-        // A column that is fixed to one value is in any order.
-        const bool fixed = std::ranges::any_of(use.conditions, [&](const Condition& condition) {
-          return condition.attnum == wants.attnum && condition.expression.empty() && condition.use == Use::kEqual;
-        });
-        if (fixed) continue;
-        if (key >= index.keys->size()) break;
-        const IndexKey& has = (*index.keys)[key];
-        if (has.attnum != wants.attnum || (has.descending != wants.descending) != backwards ||
-            (has.nulls_first != wants.nulls_first) != backwards)
-          break;
-        ++key;
-      }
-      if (sorted == use.sort.size()) return true;
-    }
-    return false;
-  }
-
-  bool Covers(const TableUse& use, const IndexView& index) const {
-    if (!use.columns_known) return false;
-    return std::ranges::all_of(use.columns, [&](int16_t column) {
-      return std::ranges::find(*index.included, column) != index.included->end() ||
-             std::ranges::any_of(*index.keys, [&](const IndexKey& key) { return key.attnum == column; });
-    });
-  }
-
-  double CorrelationOf(const TableUse& use, const IndexView& index) const {
-    const catalog::Column* column = catalog::FindColumn(*use.relation, (*index.keys)[0].attnum);
-    if (column == nullptr || column->correlation < -1) return 0;
-    return index.keys->size() > 1 ? column->correlation * 0.75 : column->correlation;  // as the planner has it
-  }
-
-  Access BtreeScan(const TableUse& use, const Table& table, const IndexView& index, bool joins_bound,
-                   bool need_order) const {
-    Access access;
-    const Match match = MatchBtree(use, table, index, joins_bound);
-    const bool covers = Covers(use, index);
-    if (need_order && !match.ordered) return access;
-    if (!match.usable && !covers) return access;
-    double index_share = 1;
-    Implies(use, index.predicate, index_share);
-    const double in_index = std::max(table.size.rows * index_share, 1.0);
-    const double tuples = std::max(table.size.rows * match.share, 1.0);
-    const double scanned = std::clamp(tuples / in_index, 0.0, 1.0);
-    const double height = std::max(1.0, std::ceil(std::log(std::max(index.pages, 2.0)) / std::log(250.0)));
-    access.startup = prices_.operation * (std::log2(in_index + 1) + 50 * (height + 1));
-    const double filters = static_cast<double>(use.conditions.size());
-    const double cpu =
-        tuples * (prices_.index_tuple + prices_.operation * static_cast<double>(match.keys) + prices_.tuple +
-                  prices_.operation * std::max(filters - static_cast<double>(match.keys), 0.0));
-    const double index_io = std::ceil(scanned * index.pages) * prices_.random_page;
-
-    const double visible = covers ? table.size.all_visible_share : 0;
-    const double fetched = PagesFetched(tuples, table.size.pages) * (1 - visible);
-    const double worst = fetched * prices_.random_page;
-    const double in_line = std::ceil(std::min(match.share, 1.0) * table.size.pages) * (1 - visible);
-    const double best = in_line > 0 ? prices_.random_page + (in_line - 1) * prices_.sequential_page : 0;
-    const double correlation = CorrelationOf(use, index);
-    const double plain_io = worst + correlation * correlation * (std::min(best, worst) - worst);
-    const double per_page =
-        prices_.random_page - (prices_.random_page - prices_.sequential_page) *
-                                  std::sqrt(std::min(1.0, fetched / std::max(table.size.pages, 1.0)));
-    const double bitmap_io = fetched * per_page + 0.1 * prices_.operation * tuples;
-    access.ordered = match.ordered;
-    access.total = access.startup + cpu + index_io + plain_io;
-    if (!need_order && match.keys > 0 && bitmap_io < plain_io) {
-      access.total = access.startup + cpu + index_io + bitmap_io;
-      access.startup = access.total * 0.3;  // the bitmap comes before the first row
-      access.ordered = false;
-    }
-    access.rows = FilteredRows(use, table);
-    access.candidate = index.candidate;
-    return access;
-  }
-
-  // GIN: a few entries, then a bitmap of the table.
-  Access GinScan(const TableUse& use, const Table& table, const IndexView& index) const {
-    Access access;
-    const IndexKey& key = (*index.keys)[0];
-    const bool trigram = key.operator_class.contains("trgm");
-    double share = 1, entries = 0;
-    for (const Condition& condition : use.conditions) {
-      if (!IsOn(condition, key)) continue;
-      const bool serves = trigram ? condition.use == Use::kInfix || condition.use == Use::kPrefix
-                                  : condition.use == Use::kContains || condition.use == Use::kTextSearch ||
-                                        (condition.use == Use::kKeyExists && !key.operator_class.contains("path_ops"));
-      if (!serves) continue;
-      share *= condition.selectivity;
-      entries += trigram ? 5 : 2;
-    }
-    if (entries == 0) return access;
-    const double tuples = std::max(table.size.rows * share, 1.0);
-    const double fetched = PagesFetched(tuples, table.size.pages);
-    const double per_page =
-        prices_.random_page - (prices_.random_page - prices_.sequential_page) *
-                                  std::sqrt(std::min(1.0, fetched / std::max(table.size.pages, 1.0)));
-    access.startup = entries * 2 * prices_.random_page;
-    access.total = access.startup + fetched * per_page + tuples * (prices_.tuple + 2 * prices_.operation);
-    access.rows = FilteredRows(use, table);
-    access.candidate = index.candidate;
-    return access;
-  }
-
-  Access BlockRangeScan(const TableUse& use, const Table& table, const IndexView& index) const {
-    Access access;
-    double share = 1;
-    for (const Condition& condition : use.conditions) {
-      if ((condition.use == Use::kRange || condition.use == Use::kEqual) && IsOn(condition, (*index.keys)[0]))
-        share *= condition.selectivity;
-    }
-    if (share >= 1) return access;
-    const double correlation = std::abs(CorrelationOf(use, index));
-    const double pages = std::min(table.size.pages, (share * table.size.pages + 256) / std::max(correlation, 0.01));
-    access.startup = index.pages * prices_.sequential_page + 128 * prices_.operation;
-    access.total = access.startup + pages * prices_.sequential_page * 1.2 +
-                   pages / std::max(table.size.pages, 1.0) * table.size.rows * (prices_.tuple + 2 * prices_.operation);
-    access.rows = FilteredRows(use, table);
-    access.candidate = index.candidate;
-    return access;
-  }
-
-  Access BestAccess(const TableUse& use, const Table& table, bool joins_bound, bool need_order) const {
-    Access best;
-    if (!need_order && !joins_bound) best = SequentialScan(use, table);
-    for (const IndexView& index : table.indexes) {
-      Access access;
-      if (index.method == "btree") {
-        access = BtreeScan(use, table, index, joins_bound, need_order);
-      } else if (!need_order && !joins_bound && index.method == "gin") {
-        access = GinScan(use, table, index);
-      } else if (!need_order && !joins_bound && index.method == "brin") {
-        access = BlockRangeScan(use, table, index);
-      }
-      if (access.total < best.total) best = access;
-    }
-    return best;
-  }
-
   static double Sorted(double rows, double limit, double operation) {
     const double kept = limit >= 0 ? std::min(rows, std::max(limit, 1.0)) : rows;
     return 2 * operation * rows * std::log2(std::max(kept, 2.0));
@@ -371,7 +44,7 @@ class PageCostModel final : public CostModel {
 
   // One join order: `first`, then whatever is connected and smallest, each by hash or by look-ups.
   Cost Ordered(const Query& query, const std::vector<Table>& tables, size_t first, bool ordered) const {
-    const Access start = BestAccess(query.tables[first], tables[first], false, ordered);
+    const Access start = access_.BestAccess(query.tables[first], tables[first], false, ordered);
     if (start.total == kNever) return {.total = kNever, .used = {}, .plan_json = ""};
     double startup = start.startup, total = start.total, rows = start.rows;
     bool streams = true;
@@ -385,10 +58,11 @@ class PageCostModel final : public CostModel {
     for (size_t step = 1; step < tables.size(); ++step) {
       const size_t next = Next(query, tables, joined);
       const TableUse& use = query.tables[next];
-      const Access whole = BestAccess(use, tables[next], false, false);
+      const Access whole = access_.BestAccess(use, tables[next], false, false);
       const bool connected = std::ranges::any_of(use.joins, [&](const JoinColumn& join) { return joined[join.other]; });
-      const Access look_up = connected ? BestAccess(use, tables[next], true, false) : Access{};
-      const double by_hash = whole.total + (whole.rows + rows) * 2 * prices_.operation + whole.rows * prices_.tuple;
+      const Access look_up = connected ? access_.BestAccess(use, tables[next], true, false) : Access{};
+      const double by_hash =
+          whole.total + (whole.rows + rows) * 2 * access_.prices().operation + whole.rows * access_.prices().tuple;
       // Repeated look-ups find the upper pages in the cache, and never read more than the table.
       const double repeats = std::max(rows, 1.0);
       const double by_look_ups = look_up.total == kNever ? kNever : repeats * look_up.total;
@@ -407,11 +81,12 @@ class PageCostModel final : public CostModel {
     const bool wants_order = std::ranges::any_of(query.tables, [](const TableUse& use) { return !use.sort.empty(); }) ||
                              !query.statement->facts.order_by.empty();
     if (wants_order && !ordered) {
-      startup = total = total + Sorted(rows, query.limit, prices_.operation);
+      startup = total = total + Sorted(rows, query.limit, access_.prices().operation);
     } else if (query.limit >= 0 && streams && query.limit < rows && !query.aggregate) {
       total = startup + (total - startup) * query.limit / rows;
     }
-    total += (query.limit >= 0 ? std::min(rows, query.limit) : rows) * prices_.tuple * (query.aggregate ? 0.5 : 0.1);
+    total += (query.limit >= 0 ? std::min(rows, query.limit) : rows) * access_.prices().tuple *
+             (query.aggregate ? 0.5 : 0.1);
     return {.total = total, .used = std::move(used), .plan_json = ""};
   }
 
@@ -423,7 +98,7 @@ class PageCostModel final : public CostModel {
       if (joined[i]) continue;
       const bool connected =
           std::ranges::any_of(query.tables[i].joins, [&](const JoinColumn& join) { return joined[join.other]; });
-      const double rows = FilteredRows(query.tables[i], tables[i]);
+      const double rows = access_.FilteredRows(query.tables[i], tables[i]);
       if (best == tables.size() || (connected && !best_connected) ||
           (connected == best_connected && rows < best_rows)) {
         best = i;
@@ -443,8 +118,8 @@ class PageCostModel final : public CostModel {
       const double here = EqualShare(snapshot_, *use.relation, *catalog::FindColumn(*use.relation, join.attnum));
       const double there =
           EqualShare(snapshot_, *other.relation, *catalog::FindColumn(*other.relation, join.other_attnum));
-      share *= std::min(Share(use, tables[next], join.attnum, here),
-                        Share(other, tables[join.other], join.other_attnum, there));
+      share *= std::min(access_.Share(use, tables[next], join.attnum, here),
+                        access_.Share(other, tables[join.other], join.other_attnum, there));
     }
     return share;
   }
@@ -452,7 +127,7 @@ class PageCostModel final : public CostModel {
   const Workload& workload_;
   std::span<const Candidate> candidates_;
   const catalog::Snapshot& snapshot_;
-  Prices prices_;
+  TableAccess access_;
   uint64_t calls_ = 0;
 };
 

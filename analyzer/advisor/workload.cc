@@ -301,7 +301,9 @@ TableSize SizeOf(const Snapshot& snapshot, const Relation& relation) {
 }
 
 double EqualShare(const Snapshot& snapshot, const Relation& relation, const Column& column) {
-  const double rows = std::max(SizeOf(snapshot, relation).rows, 1.0);
+  constexpr double kUnknownRows = 100'000;  // nothing is known of the table: taken as one that is worth an index
+  const TableSize size = SizeOf(snapshot, relation);
+  const double rows = size.known ? std::max(size.rows, 1.0) : kUnknownRows;
   double distinct = column.distinct > 0 ? column.distinct : -column.distinct * rows;
   if (column.distinct == 0) distinct = std::min(rows, 200.0);  // as the planner assumes without statistics
   const double not_null = 1 - std::max(column.null_fraction, 0.0);

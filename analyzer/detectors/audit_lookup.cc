@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "analyzer/detectors/index_fix.h"
 #include "analyzer/detectors/registry.h"
 #include "analyzer/detectors/schema.h"
 #include "analyzer/detectors/words.h"
@@ -82,13 +83,10 @@ Finding MakeFinding(const TraceView& view, const Table& table, const Pair& pair,
                                             Counted(static_cast<uint64_t>(per_type + 0.5), "row")),
                                 {{"rows_per_id", per_id}, {"rows_per_type", per_type}}});
   }
-  finding.fix.sql = CreateIndex(table, "btree", {{.attnum = pair.id->attnum}, {.attnum = pair.type->attnum}});
+  finding.fix =
+      NewIndexFix(*table.snapshot, *table.relation,
+                  {.keys = {{.attnum = pair.id->attnum}, {.attnum = pair.type->attnum}}}, SenderOf(view, use));
   finding.fix.advice = fmt::format("Create one index on ({}, {}).", pair.id->name, pair.type->name);
-  if (const sql::Orm sender = SenderOf(view, use); sender == sql::Orm::kSqlAlchemy) {
-    finding.fix.orm.emplace_back(sql::OrmName(sender),
-                                 fmt::format("Index(\"ix_{0}_{1}_{2}\", \"{1}\", \"{2}\")", table.relation->name,
-                                             pair.id->name, pair.type->name));
-  }
   return finding;
 }
 

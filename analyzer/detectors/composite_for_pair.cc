@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <map>
 
+#include "analyzer/detectors/index_fix.h"
 #include "analyzer/detectors/registry.h"
 #include "analyzer/detectors/schema.h"
 #include "analyzer/detectors/words.h"
@@ -129,12 +130,9 @@ class Pairs {
                      Counted(static_cast<uint64_t>(per_a + 0.5), "row"), b.name,
                      Counted(static_cast<uint64_t>(per_b + 0.5), "row"), Count(static_cast<uint64_t>(together + 0.5))),
          {{"rows_per_first", per_a}, {"rows_per_second", per_b}, {"rows_together", together}}});
-    finding.fix.sql = CreateIndex(table, "btree", {{.attnum = a.attnum}, {.attnum = b.attnum}});
+    finding.fix = NewIndexFix(*table.snapshot, *table.relation, {.keys = {{.attnum = a.attnum}, {.attnum = b.attnum}}},
+                              SenderOf(view_, use));
     finding.fix.advice = fmt::format("Create one index on ({}, {}).", a.name, b.name);
-    if (const sql::Orm sender = SenderOf(view_, use); sender == sql::Orm::kSqlAlchemy) {
-      finding.fix.orm.emplace_back(sql::OrmName(sender), fmt::format("Index(\"ix_{0}_{1}_{2}\", \"{1}\", \"{2}\")",
-                                                                     table.relation->name, a.name, b.name));
-    }
     return finding;
   }
 

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <map>
 
+#include "analyzer/advisor/condition.h"
+#include "analyzer/detectors/index_fix.h"
 #include "analyzer/detectors/occurrences.h"
 #include "analyzer/detectors/registry.h"
 #include "analyzer/detectors/schema.h"
@@ -76,13 +78,12 @@ std::string Shown(const std::string& column, const std::string& function) {
   return function == "cast" ? fmt::format("cast({} AS …)", column) : fmt::format("{}({})", function, column);
 }
 
-Fix FixOf(const Table& table, const catalog::Column& column, const std::string& function) {
+Fix FixOf(const TraceView& view, const Table& table, const catalog::Column& column, const std::string& function,
+          const Use& use) {
   Fix fix;
   if (IsIndexable(function)) {
-    const std::string expression = fmt::format("{}({})", function, catalog::QuoteIdentifier(column.name));
-    const std::string index = fmt::format("{}_{}_{}_idx", table.relation->name, function, column.name);
-    fix.sql = fmt::format("CREATE INDEX {}{} ON {} ({})", table.relation->kind == 'p' ? "" : "CONCURRENTLY ",
-                          catalog::QuoteIdentifier(index.substr(0, 63)), TableName(table), expression);
+    const std::string expression = advisor::ExpressionText(function, column);
+    fix = NewIndexFix(*table.snapshot, *table.relation, {.keys = {{.expression = expression}}}, SenderOf(view, use));
     fix.advice = fmt::format("Create an index on {}, or compare the bare column.", expression);
   } else if (IsOfDates(function) || IsMoment(column)) {
     fix.advice = fmt::format("Compare {0} with a range: {0} >= its start AND {0} < its end.", column.name);
@@ -105,7 +106,7 @@ Finding MakeFinding(const TraceView& view, const Table& table, const catalog::Co
                                           Shown(column.name, function),
                                           Counted(static_cast<uint64_t>(table.relation->rows), "row"), column.name),
                               {{"executions", static_cast<double>(use.calls)}, {"rows", table.relation->rows}}});
-  finding.fix = FixOf(table, column, function);
+  finding.fix = FixOf(view, table, column, function, use);
   return finding;
 }
 

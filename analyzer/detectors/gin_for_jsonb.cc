@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "analyzer/detectors/index_fix.h"
 #include "analyzer/detectors/occurrences.h"
 #include "analyzer/detectors/registry.h"
 #include "analyzer/detectors/schema.h"
@@ -80,15 +81,11 @@ Finding MakeFinding(const TraceView& view, const Table& table, const catalog::Co
   finding.evidence.push_back({fmt::format("searched by {} in {} of {}", listed, Counted(use.calls, "execution"),
                                           Counted(static_cast<uint64_t>(table.relation->rows), "row")),
                               {{"executions", static_cast<double>(use.calls)}, {"rows", table.relation->rows}}});
-  finding.fix.sql =
-      CreateIndex(table, "gin", {{.attnum = column.attnum, .operator_class = by_path ? "jsonb_path_ops" : ""}});
+  finding.fix = NewIndexFix(
+      *table.snapshot, *table.relation,
+      {.access_method = "gin", .keys = {{.attnum = column.attnum, .operator_class = by_path ? "jsonb_path_ops" : ""}}},
+      SenderOf(view, use));
   finding.fix.advice = fmt::format("Create a GIN index on {}.", column.name);
-  if (const sql::Orm sender = SenderOf(view, use); sender == sql::Orm::kSqlAlchemy) {
-    finding.fix.orm.emplace_back(
-        sql::OrmName(sender),
-        fmt::format("Index(\"ix_{0}_{1}\", \"{1}\", postgresql_using=\"gin\"{2})", table.relation->name, column.name,
-                    by_path ? fmt::format(", postgresql_ops={{\"{}\": \"jsonb_path_ops\"}}", column.name) : ""));
-  }
   return finding;
 }
 

@@ -293,21 +293,6 @@ sql::Orm SenderOf(const TraceView& view, const Use& use) {
 
 std::string TableName(const Table& table) { return catalog::QualifiedName(*table.relation); }
 
-std::string CreateIndex(const Table& table, std::string_view method, std::vector<catalog::IndexKey> keys,
-                        std::string_view predicate) {
-  catalog::IndexSpec spec;
-  spec.relation_oid = table.relation->oid;
-  spec.access_method = method;
-  spec.predicate = predicate;
-  spec.name = table.relation->name;
-  for (const catalog::IndexKey& key : keys) spec.name += "_" + table.Column(key.attnum)->name;
-  constexpr size_t kLongestStem = 59;  // of 63 bytes that a name may have
-  spec.name = spec.name.substr(0, kLongestStem) + "_idx";
-  spec.keys = std::move(keys);
-  // A partitioned table's index cannot be built beside its writers in one statement.
-  return catalog::IndexDefinition(spec, *table.relation, {.concurrently = table.relation->kind != 'p'});
-}
-
 std::string AlterColumn(const Table& table, std::string_view column, std::string_view action) {
   return fmt::format("ALTER TABLE {} ALTER COLUMN {} {}", TableName(table), catalog::QuoteIdentifier(column), action);
 }

@@ -111,9 +111,6 @@ void FillUse(Finding& finding, const TraceView& view, const Use& use, bool show)
 sql::Orm SenderOf(const TraceView& view, const Use& use);
 // "ALTER TABLE public.orders ALTER COLUMN total …".
 std::string AlterColumn(const Table& table, std::string_view column, std::string_view action);
-// "CREATE INDEX CONCURRENTLY orders_a_b_idx ON public.orders USING btree (a, b)".
-std::string CreateIndex(const Table& table, std::string_view method, std::vector<catalog::IndexKey> keys,
-                        std::string_view predicate = "");
 std::string TableName(const Table& table);  // qualified, quoted
 
 template <class Wanted>

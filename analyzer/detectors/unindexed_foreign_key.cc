@@ -13,6 +13,7 @@
 #include "analyzer/advisor/drops.h"
 #include "analyzer/advisor/size_model.h"
 #include "analyzer/detectors/finding_id.h"
+#include "analyzer/detectors/index_fix.h"
 #include "analyzer/detectors/registry.h"
 #include "analyzer/detectors/words.h"
 
@@ -82,9 +83,7 @@ Finding FindingOf(const advisor::BareForeignKey& bare, const catalog::IndexSpec&
          {}});
   const int64_t bytes = advisor::IndexBytes(spec, *bare.relation, 1, snapshot);
   finding.evidence.push_back({fmt::format("the index would take about {}", Bytes(static_cast<uint64_t>(bytes))), {}});
-  for (const std::string& statement : advisor::CreateStatements(spec, *bare.relation, "", snapshot))
-    finding.fix.sql += (finding.fix.sql.empty() ? "" : "\n") + statement;
-  finding.fix.orm = advisor::Declarations(spec, *bare.relation);
+  finding.fix = IndexFix(snapshot, *bare.relation, spec, sql::Orm::kUnknown);
   finding.fix.advice = fmt::format("Create an index on {} ({}).", bare.relation->name, columns);
   return finding;
 }

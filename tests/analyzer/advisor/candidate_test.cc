@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "analyzer/advisor/index_match.h"
 #include "tests/analyzer/advisor/shop_catalog.h"
 
 namespace pgassay::advisor {

@@ -24,6 +24,9 @@ class CatalogCase {
     snapshot_.database = "shop";
     uint32_t oid = 16000;
     for (const auto& [name, table] : tables.items()) AddRelation(oid += 10, name, table);
+    for (const auto& [name, table] : tables.items()) {
+      if (table.contains("parent")) Find(name)->parent_oid = Find(table["parent"].get<std::string>())->oid;
+    }
     for (const auto& [name, table] : tables.items()) AddRest(*Find(name), table);
   }
   const catalog::Snapshot& snapshot() const { return snapshot_; }
@@ -66,6 +69,8 @@ class CatalogCase {
     relation.kind = json.value("kind", "r")[0];
     relation.partition = json.value("partition", false);
     relation.rows = json.value("rows", -1.0);
+    relation.pages = json.value("pages", int64_t{0});
+    relation.all_visible_pages = json.value("visible_pages", int64_t{0});
     relation.updated = json.value("updated", int64_t{-1});
     relation.deleted = json.value("deleted", int64_t{-1});
     relation.comment = json.value("comment", "");
