@@ -37,8 +37,8 @@ constexpr RuleInfo kInfo = {
     .name = "Index",
     .summary = "statements read far more than they return, and an index would serve them",
     .picture =
-        "  SELECT … WHERE user_id = $1 ORDER BY created_at LIMIT 10    reads all of orders\n"
-        "  CREATE INDEX … ON orders (user_id, created_at)              reads ten entries",
+        "  SELECT … WHERE user_id = $1 ORDER BY created_at LIMIT 10   reads all of orders\n"
+        "  CREATE INDEX … ON orders (user_id, created_at)             reads ten entries",
     .problem =
         "No index of the table answers what the statements ask, so each execution reads rows that it throws away. The "
         "index is chosen over the whole recording: what it saves, weighted by executions, minus what the writes of the "
