@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from importlib import resources
@@ -56,6 +57,11 @@ def findings(report: str) -> list[dict[str, Any]]:
     return list(json.loads(report)["findings"])
 
 
+def arrows(title: str) -> str:
+    """As people read it."""
+    return title.replace(" <- ", " ← ")
+
+
 def read(folder: Path, name: str) -> str:
     return (folder / name).read_bytes().decode()
 
@@ -92,8 +98,10 @@ def test_junit_is_valid(folder: Path, junit_errors: Callable[[str], list[str]]) 
 
 @pytest.mark.parametrize("folder", CASES, ids=lambda folder: folder.name)
 def test_code_quality_has_what_gitlab_asks_for(folder: Path) -> None:
+    """GitLab drops an issue without one of these keys, or whose path is not relative to the repository."""
     issues = json.loads(read(folder, "codequality.json"))
     for issue in issues:
+        assert not issue["location"]["path"].startswith(("/", "./"))
         assert issue["description"] and issue["check_name"] and issue["location"]["path"]
         assert issue["severity"] in ("info", "minor", "major", "critical", "blocker")
         assert issue["location"]["lines"]["begin"] >= 1
@@ -107,12 +115,100 @@ def test_csv_reads_back_and_no_cell_is_a_formula(folder: Path) -> None:
     rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     assert {len(row) for row in rows} == {len(rows[0])}
     assert [cell for row in rows for cell in row if cell.startswith(FORMULA)] == []
-    stored = {finding["id"]: finding["statement"]["sql"] for finding in json.loads(read(folder, "report.json")).get("findings", [])}
+    stored = {finding["id"]: finding for finding in findings(read(folder, "report.golden.json"))}
+    seen = set()
     for row in rows[1:]:
         cells = dict(zip(rows[0], row, strict=True))
-        sql = stored.get(cells["id"], "")
-        if sql.isascii() and sql.isprintable() and not sql.startswith(FORMULA):
-            assert not sql or cells["statement"] == sql
+        if not (finding := stored.get(cells["id"])):
+            continue
+        seen.add(cells["id"])
+        for key in ("rule", "confidence", "severity", "executions", "units", "round_trips_saved", "wasted_bytes"):
+            assert cells[key] == str(finding[key]), key
+        assert float(cells["database_ms"]) == finding["database_ms"] and float(cells["wasted_ms"]) == finding["wasted_ms"]
+        for cell, told in (("title", finding["title"]), ("statement", (finding["statement"] or {}).get("sql", ""))):
+            if told.isprintable():
+                assert cells[cell] == ("'" if told.startswith(FORMULA) else "") + (arrows(told) if cell == "title" else told)
+    assert seen == set(stored)
+
+
+COMMAND = re.compile(r"::(error|warning|notice) ((?:[a-z]+=[^,:]*)(?:,[a-z]+=[^,:]*)*)::(.*)")
+
+
+def undone(text: str) -> str:
+    """As the runner reads a value: only these five are escapes."""
+    for code, plain in (("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%")):
+        text = text.replace(code, plain)
+    return text
+
+
+@pytest.mark.parametrize("folder", CASES, ids=lambda folder: folder.name)
+def test_annotations_are_commands_that_the_runner_reads(folder: Path) -> None:
+    titles = []
+    for line in read(folder, "annotations.txt").splitlines():
+        assert (command := COMMAND.fullmatch(line)), line
+        properties = dict(field.split("=", 1) for field in command[2].split(","))
+        assert set(properties) in ({"title"}, {"file", "line", "title"})
+        assert "line" not in properties or int(properties["line"]) >= 1
+        titles.append(undone(properties["title"]))
+    report = json.loads(read(folder, "report.golden.json"))
+    if report["verdict"] is None:
+        told = [f"{finding['rule']}: {finding['title']}" for finding in report["findings"]]
+    else:
+        told = [f"{entry['rule']}: {entry['title']}" for entry in report["verdict"]["entries"] if entry["level"] != "note"]
+    printable = [arrows(title) for title in told if title.isprintable()]
+    assert sorted(title for title in titles if title in printable) == sorted(printable)
+    assert len([title for title in titles if title != "pgassay"]) == len(told)
+
+
+# Within one schema_version keys are added, never renamed or removed. A key that is missing here may go.
+PROMISED = {
+    "": {"schema_version", "tool", "trace", "totals", "warnings", "findings", "verdict"},
+    "tool": {"name", "version"},
+    "trace": {"paths", "recordings", "file_bytes", "gaps", "complete"},
+    "totals": {
+        "executions", "statements", "units", "sessions", "database_ms", "round_trips", "rows", "bytes", "errors", "relayed_bytes",
+        "decoded_bytes", "skipped_bytes", "opaque_bytes", "dropped_events", "dropped_value_batches", "opaque_sessions", "unparsed_statements",
+    },
+    "findings": {
+        "rule", "id", "id_text", "confidence", "severity", "title", "relation", "summary", "statement", "parent", "steps", "executions", "units",
+        "database_ms", "unit_database_ms", "wasted_database_ms", "wasted_ms", "round_trips_saved", "wasted_bytes", "evidence", "fix", "scopes",
+        "sites",
+    },
+    "statement": {"sql", "fingerprint", "statement_id"},
+    "parent": {"sql", "fingerprint", "statement_id", "column", "rows"},
+    "steps": {"sql", "fingerprint", "statement_id", "edge", "executions", "database_ms"},
+    "evidence": {"text", "figures"},
+    "fix": {"sql", "verified", "orm", "advice"},
+    "verdict": {"outcome", "headline", "reasons", "baselines", "known_findings", "scopes_run", "scopes_known", "entries"},
+    "entries": {
+        "kind", "level", "rule", "id", "title", "sentence", "scope", "site", "statement", "parent", "service", "changes", "new_places", "reason",
+        "owner", "expires", "explained",
+    },
+    "changes": {"what", "from", "to"},
+    "explained": {"scope", "statement", "change"},
+}  # fmt: skip
+
+
+def objects(value: Any, name: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """Each object below, by the key that it, or the list that it is in, stands under."""
+    if isinstance(value, list):
+        return [found for element in value for found in objects(element, name)]
+    if not isinstance(value, dict):
+        return []
+    return [(name, value), *(found for key, inner in value.items() for found in objects(inner, key))]
+
+
+def test_json_keeps_the_keys_that_scripts_rely_on() -> None:
+    seen = set()
+    for folder in CASES:
+        report = json.loads(read(folder, "report.golden.json"))
+        assert report["schema_version"] == 1
+        for name, value in objects(report):
+            assert PROMISED.get(name, set()) <= set(value), f"{folder.name}: {name}"
+            seen.add(name)
+        for finding in report["findings"]:
+            assert finding["confidence"] in ("proven", "likely", "hint") and finding["severity"] in ("error", "warning", "info")
+    assert set(PROMISED) <= seen
 
 
 # What the comment is written in; anything else would be markup that came from the SQL.
