@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from private_postgres import PrivatePostgres
+from test_golden_live import other_server
 
 E2E = Path(__file__).resolve().parent
 ALL = bool(os.environ.get("PGASSAY_E2E_ALL"))
@@ -177,6 +179,21 @@ def test_runs_of_a_commit_have_one_baseline_in_any_order_on_a_busy_machine(proje
     assert project.baseline(trace).read_bytes() == plain
 
 
+@pytest.mark.skipif(not ALL, reason="scripts/test --all")
+@pytest.mark.parametrize("major", [14, 16, 17, 18])
+def test_servers_of_other_versions_have_the_same_baseline(project: Project, major: int) -> None:
+    """Debian's server is the other one."""
+    programs = other_server(major)
+    if programs is None:
+        pytest.skip(f"missing runtime: PostgreSQL {major} (scripts/setup servers)")
+    plain = project.baseline().read_bytes()
+    with PrivatePostgres(programs) as server:
+        project.environment |= {name: server.env()[name] for name in ("PGPORT", "DATABASE_URL")}
+        trace = project.record()
+    assert project.gate(trace)[0] == PASS
+    assert project.baseline(trace).read_bytes() == plain
+
+
 def _burn(stop: threading.Event) -> None:
     while not stop.is_set():
         sum(range(10_000))
@@ -291,12 +308,14 @@ def _judged(trace: Path) -> int:
 
 
 def _kill_tree(pid: int) -> None:
-    for child in subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split():
-        _kill_tree(int(child))
+    """From the top: a supervisor would start a new recorder for one that is killed before it."""
+    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
+    for child in children:
+        _kill_tree(int(child))
 
 
 def test_shards_make_one_verdict(project: Project) -> None:
@@ -336,6 +355,7 @@ def test_suppressions_and_policy_are_read_from_the_configuration(project: Projec
     [
         ('[gate]\nfail_onn = "likely"\n', "did you mean fail_on"),
         ('[gate.rules]\nn-plus-two = "off"\n', "is no rule"),
+        ('[gate.rules]\ngrowth = "warn"\n', "is no rule"),
         ('[[gate.suppress]]\nid = "12"\n', "needs a reason"),
         ("[gate]\ngrowth_ratio = 0.5\n", "is no number from 1 on"),
     ],
