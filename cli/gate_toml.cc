@@ -139,9 +139,8 @@ std::string ReadConfidence(const toml::node& node, Confidence& to) {
   return "";
 }
 
-// Rules, and what an entry that is about no finding is called.
 std::string ReadRuleAction(const std::string& rule, const toml::node& node, Policy& policy) {
-  std::vector<std::string_view> known = {"growth", "volume", "budget"};
+  std::vector<std::string_view> known;
   for (const detectors::Detector& detector : detectors::AllDetectors()) known.push_back(detector.info->id);
   if (std::ranges::find(known, rule) == known.end()) return fmt::format("is no rule{}", DidYouMean(rule, known));
   return ReadAction(node, policy.rules[rule]);
@@ -193,12 +192,13 @@ std::string ReadSuppressions(const toml::node& node, const std::string& path, Po
 std::string ReadPolicy(const toml::node& node, const std::string& name, const std::string& path, Policy& policy) {
   Table table(node, name, path);
   if (!table.ok()) return table.error();
-  table.KnownKeys({"fail_on", "growth", "volume", "new_statements", "growth_ratio", "growth_step", "rows_ratio",
-                   "rows_step", "bytes_ratio", "bytes_step", "on_empty", "on_incomplete", "warm_up", "rules", "paths",
-                   "budgets", "suppress"});
+  table.KnownKeys({"fail_on", "growth", "volume", "budget", "new_statements", "growth_ratio", "growth_step",
+                   "rows_ratio", "rows_step", "bytes_ratio", "bytes_step", "on_empty", "on_incomplete", "warm_up",
+                   "rules", "paths", "budgets", "suppress"});
   table.Get("fail_on", [&](const toml::node& n) { return ReadConfidence(n, policy.fail_from); });
   table.Get("growth", [&](const toml::node& n) { return ReadAction(n, policy.growth); });
   table.Get("volume", [&](const toml::node& n) { return ReadAction(n, policy.volume); });
+  table.Get("budget", [&](const toml::node& n) { return ReadAction(n, policy.budget); });
   table.Get("new_statements", [&](const toml::node& n) { return ReadAction(n, policy.new_statements); });
   table.Get("growth_ratio", [&](const toml::node& n) { return ReadRatio(n, policy.queries.ratio); });
   table.Get("growth_step", [&](const toml::node& n) { return ReadCount(n, policy.queries.step); });

@@ -173,7 +173,7 @@ class Scopes {
         return;
       }
     }
-    Add(EntryKind::kBudget, Action::kFail, label, "", change,
+    Add(EntryKind::kBudget, c_.policy.budget, label, "", change,
         fmt::format("{} has a budget of {} {} and needed {}.", label, Count(*budget), what, Count(has)));
   }
 
@@ -192,14 +192,11 @@ class Scopes {
 
   void Add(EntryKind kind, Action action, const std::string& label, const std::string& skeleton, const Change& change,
            std::string sentence) {
-    auto level = LevelOf(action);
     const auto scope = c_.now.scopes.find(label);
     const std::string site = scope == c_.now.scopes.end() ? "" : scope->second.site;
-    if (level && *level == Level::kFailure && !label.empty()) {
-      std::set<std::string> places = {label};
-      if (!site.empty()) places.insert(site);
-      level = LevelOf(c_.policy, EntryKindName(kind), Confidence::kProven, places);
-    }
+    std::set<std::string> places = {label, site};
+    places.erase("");
+    const auto level = LevelOf(c_.policy, action, places);
     if (!level) return;
     Entry entry;
     entry.kind = kind;

@@ -39,8 +39,19 @@ bool Matches(std::string_view pattern, std::string_view text) {
   return std::ranges::all_of(pattern.substr(p), [](char c) { return c == '*'; });
 }
 
-std::optional<Level> LevelOf(Action action) {
-  switch (action) {
+std::optional<Level> LevelOf(const Policy& policy, Action action, const std::set<std::string>& places) {
+  auto by_path = places.empty() ? Action::kFail : Action::kOff;
+  for (const std::string& place : places) {
+    auto here = Action::kFail;
+    size_t longest = 0;
+    for (const auto& [pattern, what] : policy.paths) {
+      if (pattern.size() < longest || !Matches(pattern, place)) continue;
+      longest = pattern.size();
+      here = what;
+    }
+    by_path = std::max(by_path, here);
+  }
+  switch (std::min(action, by_path)) {
     case Action::kOff:
       return std::nullopt;
     case Action::kNote:
@@ -56,21 +67,9 @@ std::optional<Level> LevelOf(Action action) {
 std::optional<Level> LevelOf(const Policy& policy, std::string_view rule, Confidence confidence,
                              const std::set<std::string>& places) {
   auto action = confidence >= policy.fail_from ? Action::kFail : Action::kWarn;
-  if (const auto set = policy.rules.find(rule); set != policy.rules.end()) {
+  if (const auto set = policy.rules.find(rule); set != policy.rules.end())
     action = set->second == Action::kFail ? Action::kFail : std::min(action, set->second);
-  }
-  auto by_path = places.empty() ? Action::kFail : Action::kOff;
-  for (const std::string& place : places) {
-    auto here = Action::kFail;
-    size_t longest = 0;
-    for (const auto& [pattern, what] : policy.paths) {
-      if (pattern.size() < longest || !Matches(pattern, place)) continue;
-      longest = pattern.size();
-      here = what;
-    }
-    by_path = std::max(by_path, here);
-  }
-  return LevelOf(std::min(action, by_path));
+  return LevelOf(policy, action, places);
 }
 
 bool HasExpired(const Suppression& suppression, std::string_view today) {

@@ -44,7 +44,7 @@ struct Policy {
       paths;  // pattern of sites, routes and tests; the longest that fits counts
   std::vector<Budget> budgets;
   std::vector<Suppression> suppressions;
-  Action growth = Action::kFail, volume = Action::kWarn, new_statements = Action::kNote;
+  Action growth = Action::kFail, volume = Action::kWarn, budget = Action::kFail, new_statements = Action::kNote;
   Growth queries = {1.5, 10};  // a loop's worth, not a feature's
   Growth rows = {2, 1'000};
   Growth bytes = {2, 1'000'000};
@@ -59,11 +59,12 @@ std::set<std::string> DefaultWarmUp();
 // `*` stands for any run of characters, everything else for itself (test ids are full of brackets).
 bool Matches(std::string_view pattern, std::string_view text);
 
-// What a finding of this rule and confidence, seen at these places, does; nothing: the rule is off. A path's action
-// lowers it where every place lies on such a path.
+// What something that was seen at these places does to the verdict; nothing: it is off. A path's action lowers `action`
+// where every place lies on such a path.
+std::optional<Level> LevelOf(const Policy& policy, Action action, const std::set<std::string>& places);
+// Of a finding of this rule and confidence.
 std::optional<Level> LevelOf(const Policy& policy, std::string_view rule, Confidence confidence,
                              const std::set<std::string>& places);
-std::optional<Level> LevelOf(Action action);
 
 // `today`: "2026-11-25".
 bool HasExpired(const Suppression& suppression, std::string_view today);

@@ -132,6 +132,20 @@ TEST(Judge, HoldsBudgets) {
   EXPECT_THAT(JudgeWith(now, Clean(), policy).entries, IsEmpty());
 }
 
+TEST(Judge, PathsLowerWhatScopesDoWhateverItsAction) {
+  Observation now = Clean();
+  now.scopes[kList].statements[tests::kUsers].queries = {40, 40};
+  now.scopes[kList].queries = 40;
+  Policy policy;
+  policy.budgets.push_back({.scopes = "tests/*", .queries = 10, .rows = {}, .bytes = {}});
+  EXPECT_THAT(Kinds(JudgeWith(now, Clean(), policy)), ElementsAre("growth failure", "budget failure"));
+  policy.budget = Action::kNote;
+  policy.growth = Action::kWarn;
+  EXPECT_THAT(Kinds(JudgeWith(now, Clean(), policy)), ElementsAre("growth warning", "budget note"));
+  policy.paths = {{"tests/*", Action::kOff}};
+  EXPECT_THAT(JudgeWith(now, Clean(), policy).entries, IsEmpty());
+}
+
 TEST(Judge, SuppressionsNameAReasonAndExpire) {
   Policy policy;
   policy.new_statements = Action::kOff;

@@ -35,6 +35,7 @@ TEST(GatePolicy, RulesAndPathsLowerWhatFails) {
   policy.paths = {{"*", Action::kFail}, {"legacy/*", Action::kWarn}};
   EXPECT_EQ(LevelOf(policy, "n-plus-one", Confidence::kProven, {"legacy/a.py:1"}), Level::kWarning);
   EXPECT_EQ(LevelOf(policy, "n-plus-one", Confidence::kProven, {"legacy/a.py:1", "app/b.py:2"}), Level::kFailure);
+  EXPECT_EQ(LevelOf(policy, Action::kNote, {"legacy/a.py:1"}), Level::kNote);  // a path never raises
 }
 
 TEST(GatePolicy, ASuppressionHoldsUntilItsLastDay) {
