@@ -226,6 +226,9 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
     if (!trace) return std::unexpected(trace.error());
     auto view = detectors::LoadTraceView(*trace);
     if (!view) return std::unexpected(view.error());
+    if (options.also) {
+      if (const auto seen = options.also(*trace, *view); !seen) return std::unexpected(seen.error());
+    }
     auto catalogs = trace->Catalogs();
     if (!catalogs) return std::unexpected(catalogs.error());
     for (trace::CatalogRow& row : *catalogs) report.catalogs.push_back(Summarized(std::move(row)));

@@ -52,7 +52,9 @@ struct Report {
 struct ReportOptions {
   detectors::RuleOptions rules;
   std::vector<catalog::Snapshot> catalogs = {};  // a live look, instead of what the traces have
-  bool timelines = false;  // the executions of each finding's exemplar unit
+  bool timelines = false;                        // the executions of each finding's exemplar unit
+  // Sees each trace as it was loaded: for a gate, which would load it again.
+  std::function<Result<>(const trace::Trace&, const detectors::TraceView&)> also = {};
 };
 
 // Without a trace: what the catalogues alone say. Several traces: totals are added, findings of equal id and statements

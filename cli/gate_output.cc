@@ -55,14 +55,8 @@ gate::SessionFilter FilterFor(const std::string& name, const GateConfig& config)
   return [name, &config](const trace::SessionSummary& session) { return OwnerOf(config, session) == name; };
 }
 
-Result<gate::Observation> Observe(const std::vector<std::string>& traces, const Settings& settings,
-                                  const std::string& service) {
-  const GateConfig& config = settings.gate();
-  const gate::Policy& policy = service.empty() ? config.policy : config.services.at(service).policy;
-  auto observation =
-      gate::ObserveTraces(traces, {.rules = settings.rules(), .warm_up = policy.warm_up}, FilterFor(service, config));
-  if (observation) gate::LeaveOutWarmUp(*observation);
-  return observation;
+gate::ObserveOptions ObserveOptionsFor(const Settings& settings, const gate::Policy& policy) {
+  return {.rules = settings.rules(), .warm_up = policy.warm_up};
 }
 
 }  // namespace
@@ -84,8 +78,12 @@ Result<gate::Observation> ReadBaseline(const std::string& path) {
 
 Result<gate::Observation> ObserveForBaseline(const std::vector<std::string>& traces, const Settings& settings) {
   const std::string service = settings.Text("service");
-  if (const auto known = CheckServiceName(service, settings.gate()); !known) return std::unexpected(known.error());
-  return Observe(traces, settings, service);
+  const GateConfig& config = settings.gate();
+  if (const auto known = CheckServiceName(service, config); !known) return std::unexpected(known.error());
+  const gate::Policy& policy = service.empty() ? config.policy : config.services.at(service).policy;
+  auto observation = gate::ObserveTraces(traces, ObserveOptionsFor(settings, policy), FilterFor(service, config));
+  if (observation) gate::LeaveOutWarmUp(*observation);
+  return observation;
 }
 
 Result<GateOutput> GateOutput::From(const Settings& settings) {
@@ -108,15 +106,14 @@ Result<GateOutput> GateOutput::From(const Settings& settings) {
   return output;
 }
 
-Result<gate::Verdict> GateOutput::Judge(const std::vector<std::string>& traces, const trace::Totals& totals,
-                                        const Settings& settings) const {
+gate::Verdict GateOutput::Judge(std::vector<gate::Observation> now, const trace::Totals& totals) const {
   std::vector<gate::Verdict> verdicts;
-  for (const GateService& service : services_) {
-    const auto now = Observe(traces, settings, service.name);
-    if (!now) return std::unexpected(now.error());
+  for (size_t i = 0; i < services_.size(); ++i) {
+    const GateService& service = services_[i];
     // What belongs to no service need not exist where there are some.
-    if (service.name.empty() && services_.size() > 1 && now->executions == 0) continue;
-    gate::Verdict verdict = gate::Judge(*now, service.baseline, totals, service.service.policy, Today());
+    if (service.name.empty() && services_.size() > 1 && now[i].executions == 0) continue;
+    gate::LeaveOutWarmUp(now[i]);
+    gate::Verdict verdict = gate::Judge(now[i], service.baseline, totals, service.service.policy, Today());
     verdict.baselines = {service.baseline_path};
     for (gate::Entry& entry : verdict.entries) entry.service = service.name;
     if (!service.name.empty() && totals.complete) {
@@ -129,11 +126,20 @@ Result<gate::Verdict> GateOutput::Judge(const std::vector<std::string>& traces, 
 
 int GateOutput::Write(const std::vector<std::string>& traces, const FindingsOutput& output, const Settings& settings,
                       const Terminal& terminal) const {
-  auto report = BuildReport(traces, OptionsFor(output, settings));
+  std::vector<gate::Observation> now(services_.size());
+  ReportOptions options = OptionsFor(output, settings);
+  options.also = [&](const trace::Trace& trace, const detectors::TraceView& view) -> Result<> {
+    for (size_t i = 0; i < services_.size(); ++i) {
+      auto one = gate::ObserveTrace(trace, view, ObserveOptionsFor(settings, services_[i].service.policy),
+                                    FilterFor(services_[i].name, settings.gate()));
+      if (!one) return std::unexpected(one.error());
+      gate::Add(now[i], std::move(*one));
+    }
+    return {};
+  };
+  auto report = BuildReport(traces, options);
   if (!report) return Trouble(report.error().message);
-  auto verdict = Judge(traces, report->totals, settings);
-  if (!verdict) return Trouble(verdict.error().message);
-  report->verdict = std::move(*verdict);
+  report->verdict = Judge(std::move(now), report->totals);
   if (const auto written = WriteReport(*report, output, settings, terminal); !written)
     return Trouble(written.error().message);
   switch (report->verdict->outcome) {

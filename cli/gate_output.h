@@ -32,8 +32,8 @@ class GateOutput {
             const Terminal& terminal) const;
 
  private:
-  Result<gate::Verdict> Judge(const std::vector<std::string>& traces, const trace::Totals& totals,
-                              const Settings& settings) const;
+  // `now`: what each of services_ showed.
+  gate::Verdict Judge(std::vector<gate::Observation> now, const trace::Totals& totals) const;
   std::vector<GateService> services_;
 };
 

@@ -227,22 +227,31 @@ Observation Observe(const TraceView& view, const ObserveOptions& options) {
   return observation;
 }
 
+Result<Observation> ObserveTrace(const trace::Trace& trace, const TraceView& view, const ObserveOptions& options,
+                                 const SessionFilter& is_in) {
+  const auto sessions = trace.Sessions();
+  if (!sessions) return std::unexpected(sessions.error());
+  std::set<uint64_t> out;
+  for (const trace::SessionSummary& session : *sessions) {
+    if (!is_in(session)) out.insert(static_cast<uint64_t>(session.session_id));
+  }
+  if (out.empty()) return Observe(view, options);
+  TraceView part = view;
+  std::erase_if(part.units, [&](const lineage::Unit& unit) { return out.contains(unit.session_id); });
+  return Observe(part, options);
+}
+
 Result<Observation> ObserveTraces(const std::vector<std::string>& paths, const ObserveOptions& options,
                                   const SessionFilter& is_in) {
   Observation observation;
   for (const std::string& path : paths) {
     const auto trace = trace::Trace::Open(path);
     if (!trace) return std::unexpected(trace.error());
-    auto view = detectors::LoadTraceView(*trace);
+    const auto view = detectors::LoadTraceView(*trace);
     if (!view) return std::unexpected(view.error());
-    const auto sessions = trace->Sessions();
-    if (!sessions) return std::unexpected(sessions.error());
-    std::set<uint64_t> out;
-    for (const trace::SessionSummary& session : *sessions) {
-      if (!is_in(session)) out.insert(static_cast<uint64_t>(session.session_id));
-    }
-    std::erase_if(view->units, [&](const lineage::Unit& unit) { return out.contains(unit.session_id); });
-    Add(observation, Observe(*view, options));
+    auto one = ObserveTrace(*trace, *view, options, is_in);
+    if (!one) return one;
+    Add(observation, std::move(*one));
   }
   return observation;
 }

@@ -72,8 +72,11 @@ struct ObserveOptions {
 };
 
 Observation Observe(const detectors::TraceView& view, const ObserveOptions& options);
-// All of these traces, added up, without the sessions that `is_in` does not want; warm-up still in.
+// One trace, without the sessions that `is_in` does not want; warm-up still in. `view` is the trace's, as loaded.
 using SessionFilter = std::function<bool(const trace::SessionSummary&)>;
+Result<Observation> ObserveTrace(const trace::Trace& trace, const detectors::TraceView& view,
+                                 const ObserveOptions& options, const SessionFilter& is_in);
+// All of these traces, added up.
 Result<Observation> ObserveTraces(const std::vector<std::string>& paths, const ObserveOptions& options,
                                   const SessionFilter& is_in);
 // Another run, or another shard: counts become minimum and maximum, everything else is united.
