@@ -76,17 +76,6 @@ constexpr std::array kCommands = std::to_array<Command>({
      "Writes the manual page: pgassay man > pgassay.1, then man ./pgassay.1.", RunMan},
 });
 
-std::string Overview() {
-  std::string text =
-      "pgassay records what an application asks PostgreSQL, and reports what it should not have asked.\n\n";
-  for (const Command& command : kCommands) text += fmt::format("  pgassay {:<12}{}\n", command.name, command.summary);
-  text +=
-      "\n  pgassay COMMAND --help says more; pgassay --version prints the version.\n\n"
-      "Exit codes: 0 done · 1 --fail-on found something, or the gate failed · 2 bad usage, an unreadable trace\n"
-      "or an unreachable server · 3 the gate is inconclusive · run: CMD's own, if that is not 0.\n";
-  return text;
-}
-
 // Words of `text` in lines of at most `width` columns, the first starting at column `indent` already.
 std::string Wrapped(std::string_view text, size_t indent, size_t width) {
   std::string result;
@@ -106,6 +95,14 @@ std::string Wrapped(std::string_view text, size_t indent, size_t width) {
     from = space + 1;
   }
   return result;
+}
+
+std::string Overview() {
+  std::string text =
+      "pgassay records what an application asks PostgreSQL, and reports what it should not have asked.\n\n";
+  for (const Command& command : kCommands) text += fmt::format("  pgassay {:<12}{}\n", command.name, command.summary);
+  text += "\n  pgassay COMMAND --help says more; pgassay --version prints the version.\n\n";
+  return text + Wrapped(fmt::format("Exit codes: {}.", kExitCodes), 0, 100) + '\n';
 }
 
 std::string HelpFor(const Command& command, int width) {

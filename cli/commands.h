@@ -50,6 +50,11 @@ inline constexpr int kExitFindings = 1;      // --fail-on found something, or th
 inline constexpr int kExitTrouble = 2;       // bad usage, unreadable trace, unreachable upstream
 inline constexpr int kExitInconclusive = 3;  // the gate cannot tell
 
+// The same for people.
+inline constexpr std::string_view kExitCodes =
+    "0 done; 1 --fail-on found something, or the gate failed; 2 bad usage, an unreadable trace or an unreachable "
+    "server; 3 the gate is inconclusive; of run: CMD's own, if that is not 0";
+
 int RunRun(const Invocation& invocation);
 int RunProxy(const Invocation& invocation);
 int RunReport(const Invocation& invocation);

@@ -48,9 +48,8 @@ int RunMan(const Invocation&) {
       "as\n"
       "PGASSAY_MAX_CONNECTIONS.\n.B pgassay config\nlists them.\n"
       ".SH FILES\n.TP\n.I pgassay.toml\nsettings, options of rules, the policy of the gate\n"
-      ".SH EXIT STATUS\n0 done; 1 \\-\\-fail\\-on found something, or the gate failed; 2 bad usage, an unreadable "
-      "trace or an\n"
-      "unreachable server; 3 the gate is inconclusive. Of\n.B run\nthe command's own, if that is not 0.\n";
+      ".SH EXIT STATUS\n" +
+      Roff(kExitCodes) + ".\n";
   const auto written = WriteOutput("", text);
   return written ? kExitOk : Trouble(written.error().message);
 }
