@@ -789,3 +789,19 @@ def test_the_words_of_run_hold_no_secret(guarded: PrivatePostgres, pgassay_binar
         refused = subprocess.run([str(pgassay_binary), "proxy", "--allow-root", "--upstream", upstream, "--trace", str(tmp_path / "no.db")],
                                  capture_output=True, timeout=60, check=False)  # fmt: skip
         assert refused.returncode == 2 and hits(refused.stdout + refused.stderr) == []
+
+
+def test_hashes_compare_within_one_recording_alone(pg: PrivatePostgres, pgassay_binary: Path, tmp_path: Path) -> None:
+    """Each recording has a key of its own, in memory: a file tells nothing of values by hashes that somebody else could make."""
+    trace = tmp_path / "trace.db"
+    for flags in ([], ["--append"]):
+        with running_proxy(pgassay_binary, pg, trace, *flags) as proxy:
+            with Wire(proxy.port, pg.user, pg.dbname) as to:
+                for _ in range(2):
+                    to.extended("SELECT $1::int", [b"42"])
+            assert proxy.stop() == 0
+    with sqlite3.connect(trace) as database:
+        hashes = database.execute("SELECT parameters_hash, result_hash FROM execution ORDER BY execution_no").fetchall()
+    assert len(hashes) == 4 and 0 not in {one for pair in hashes for one in pair}
+    assert hashes[0] == hashes[1] and hashes[2] == hashes[3]
+    assert not set(hashes[0]) & set(hashes[2])
