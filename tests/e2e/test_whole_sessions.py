@@ -177,7 +177,7 @@ class Watched:
         self._thread.join()
 
 
-def test_one_value_of_a_gigabyte_goes_in_and_comes_out(server: PrivatePostgres, before: Proxy, plain_memory: None) -> None:  # noqa: F811
+def test_one_value_of_a_gigabyte_goes_in_and_comes_out(plain_memory: None, server: PrivatePostgres, before: Proxy) -> None:  # noqa: F811
     size = GIGABYTE if EVERYTHING else 64_000_000
     server.psql("DROP TABLE IF EXISTS big; CREATE TABLE big (id int, raw bytea); ALTER TABLE big ALTER raw SET STORAGE EXTERNAL")
     with Wire(before.port, server.user, server.dbname, timeout=300) as to:
