@@ -54,6 +54,11 @@ constexpr std::array kCommands = std::to_array<Command>({
      "A and B are traces or baselines. Lists findings that are new, fixed, grown or shrunk, what each test or\n"
      "route asks more or less, and statements that came or went.",
      RunDiff},
+    {"advise", kAdvise, "TRACE", "a trace", 1, 1, false, "indexes to create, and to drop",
+     "Reads the recorded statements and the catalogue that was recorded with them (run --database=auto), or with\n"
+     "--database that of a live database, over a read-only connection with short limits. Costs are modelled from\n"
+     "the catalogue's statistics. Nothing is created: --format sql writes a script to read and run.",
+     RunAdvise},
     {"lint", kLint, "--database URI", "nothing", 0, 0, false, "schema checks on a live database",
      "Reads the catalogue over a read-only connection with short limits, counts what the rules of schema need\n"
      "(no value leaves the server), and reports. With --trace the traffic of a recording weights and completes\n"

@@ -65,6 +65,7 @@ int RunGate(const Invocation& invocation);
 int RunDiff(const Invocation& invocation);
 int RunRules(const Invocation& invocation);
 int RunConfig(const Invocation& invocation);
+int RunAdvise(const Invocation& invocation);
 int RunLint(const Invocation& invocation);
 int RunTlsInit(const Invocation& invocation);
 int RunCompletions(const Invocation& invocation);

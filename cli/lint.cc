@@ -1,16 +1,10 @@
-#include <chrono>
-
-#include "analyzer/catalog/measure.h"
-#include "analyzer/catalog/reader.h"
-#include "analyzer/detectors/measurements.h"
 #include "cli/commands.h"
 #include "cli/findings_output.h"
+#include "cli/live_catalog.h"
 
 namespace pgassay::cli {
 
 namespace {
-
-constexpr std::chrono::seconds kBudget{30};  // for counting; somebody is waiting
 
 // Rules of traffic say what they have to say in `report`.
 detectors::RuleOptions SchemaRulesOnly(detectors::RuleOptions rules) {
@@ -20,18 +14,6 @@ detectors::RuleOptions SchemaRulesOnly(detectors::RuleOptions rules) {
   return rules;
 }
 
-Result<catalog::Snapshot> LookAt(const std::string& database) {
-  catalog::Connections connections({.conninfo = database});
-  auto snapshot = catalog::ReadSnapshot(connections);
-  if (!snapshot) return snapshot;
-  const auto connection = connections.Get();
-  if (!connection) return std::unexpected(connection.error());
-  const auto name = (*connection)->Ask("SELECT current_database()");
-  if (name && name->size() == 1) snapshot->database = name->Text(0, 0);
-  catalog::Measure(connections, *snapshot, detectors::WantedMeasurements(*snapshot), kBudget);
-  return snapshot;
-}
-
 }  // namespace
 
 int RunLint(const Invocation& invocation) {
@@ -39,7 +21,7 @@ int RunLint(const Invocation& invocation) {
   const auto output = FindingsOutput::From(settings);
   if (!output) return Trouble(output.error().message);
   if (!settings.IsSet("database")) return Trouble("lint needs --database URI (the database to look at)");
-  auto snapshot = LookAt(settings.Text("database"));
+  auto snapshot = ReadLiveCatalog(settings.Text("database"), Counting::kWhatRulesNeed);
   if (!snapshot) return Trouble(snapshot.error().message);
   std::vector<std::string> traces;
   if (settings.IsSet("trace")) traces.push_back(settings.Text("trace"));

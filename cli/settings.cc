@@ -33,10 +33,12 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
     {"trace", SettingKind::kText, "FILE", "", 0, 0, kRun | kProxy | kLint,
      "the file to record into (run: pgassay.db in the working directory, or the next free pgassay-N.db); "
      "lint: the one to read"},
-    {"database", SettingKind::kText, "URI", "", 0, 0, kRun | kProxy | kLint,
+    {"database", SettingKind::kText, "URI", "", 0, 0, kRun | kProxy | kLint | kAdvise,
      "also read the catalogue of this database (a postgresql:// URL) into the trace, over a read-only connection of "
      "pgassay's own; auto: of every database that is used, with the address and login of the server's URL; "
-     "lint: the database to look at"},
+     "lint, advise: the database to look at"},
+    {"budget", SettingKind::kBytes, "SIZE", "0", 0, kMany, kAdvise,
+     "what all advised indexes may take together, for example 500MB, by their modelled sizes; 0 is any"},
     {"append", SettingKind::kSwitch, "", "false", 0, 0, kRun | kProxy, "record into a trace that exists already"},
     {"threads", SettingKind::kCount, "N", "1", 1, kMaxLoops, kRun | kProxy, "relay loops"},
     {"max-connections", SettingKind::kCount, "N", "1000", 1, 1e6, kProxy, "clients beyond this are refused"},
@@ -78,16 +80,18 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
     {"service", SettingKind::kText, "NAME", "", 0, 0, kRun | kGate | kBaseline | kDiff,
      "only this service of pgassay.toml ([service.NAME]): its policy, its baseline and, where it names some, its "
      "sessions"},
-    {"format", SettingKind::kText, "F", "terminal", 0, 0, kRun | kReport | kLint | kQueries | kShow | kGate | kDiff,
-     "terminal, json, html, markdown, github, sarif, junit, gitlab or csv; queries, show and diff: terminal or json"},
-    {"output", SettingKind::kText, "FILE", "", 0, 0, kRun | kReport | kLint | kQueries | kBaseline | kGate | kDiff,
-     "write there instead of standard output"},
-    {"all", SettingKind::kSwitch, "", "false", 0, 0, kRun | kReport | kLint | kGate | kDiff,
+    {"format", SettingKind::kText, "F", "terminal", 0, 0,
+     kRun | kReport | kLint | kAdvise | kQueries | kShow | kGate | kDiff,
+     "terminal, json, html, markdown, github, sarif, junit, gitlab, csv or sql; queries, show and diff: terminal or "
+     "json"},
+    {"output", SettingKind::kText, "FILE", "", 0, 0,
+     kRun | kReport | kLint | kAdvise | kQueries | kBaseline | kGate | kDiff, "write there instead of standard output"},
+    {"all", SettingKind::kSwitch, "", "false", 0, 0, kRun | kReport | kLint | kAdvise | kGate | kDiff,
      "everything, not the ten most costly"},
-    {"fail-on", SettingKind::kList, "WHAT", "", 0, 0, kRun | kReport | kLint,
+    {"fail-on", SettingKind::kList, "WHAT", "", 0, 0, kRun | kReport | kLint | kAdvise,
      "exit 1 when there is a finding that is proven, one that is at least likely, or one of the rule named; may be "
      "repeated"},
-    {"rtt", SettingKind::kNumber, "MS", "1", 0, 60000, kRun | kReport | kLint | kGate | kDiff,
+    {"rtt", SettingKind::kNumber, "MS", "1", 0, 60000, kRun | kReport | kLint | kAdvise | kGate | kDiff,
      "the network's round trip, in milliseconds, at which saved round trips are priced"},
     {"sort", SettingKind::kText, "BY", "time", 0, 0, kQueries, "time, calls, rows, bytes or errors"},
     {"limit", SettingKind::kCount, "N", "20", 0, kMany, kQueries, "how many statements; 0 is all"},

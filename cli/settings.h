@@ -36,7 +36,8 @@ enum CommandBit : unsigned {
   kBaseline = 256,
   kGate = 512,
   kDiff = 1024,
-  kLint = 2048
+  kLint = 2048,
+  kAdvise = 4096
 };
 
 struct SettingInfo {
