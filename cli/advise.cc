@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
+#include <iterator>
+#include <vector>
 
+#include "analyzer/catalog/statistics_csv.h"
+#include "analyzer/trace/trace.h"
 #include "cli/commands.h"
 #include "cli/findings_output.h"
 #include "cli/live_catalog.h"
@@ -23,7 +28,34 @@ detectors::RuleOptions IndexRulesOnly(detectors::RuleOptions rules, uint64_t bud
   return rules;
 }
 
-bool HasCatalog(const Report& report) { return std::ranges::any_of(report.catalogs, &CatalogSummary::read); }
+// Those that the trace has.
+Result<std::vector<catalog::Snapshot>> RecordedCatalogs(const std::string& path) {
+  const auto trace = trace::Trace::Open(path);
+  if (!trace) return std::unexpected(trace.error());
+  auto rows = trace->Catalogs();
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<catalog::Snapshot> snapshots;
+  for (trace::CatalogRow& row : *rows) {
+    if (row.snapshot) snapshots.push_back(std::move(*row.snapshot));
+  }
+  if (snapshots.empty())
+    return Fail(fmt::format("{} has no catalogue (record with --database=auto, or give --database URI)", path));
+  return snapshots;
+}
+
+Result<> ApplyStatisticsFile(const std::string& path, std::vector<catalog::Snapshot>& snapshots) {
+  std::ifstream in(path, std::ios::binary);
+  const std::string csv{std::istreambuf_iterator<char>(in), {}};
+  if (!in.good() && !in.eof()) return Fail(fmt::format("cannot read {}", path));
+  size_t applied = 0;
+  for (catalog::Snapshot& snapshot : snapshots) {
+    const auto columns = catalog::ApplyStatistics(csv, snapshot);
+    if (!columns) return Fail(fmt::format("{} {}", path, columns.error().message));
+    applied += *columns;
+  }
+  if (applied == 0) return Fail(fmt::format("{} has no table of this catalogue", path));
+  return {};
+}
 
 }  // namespace
 
@@ -32,16 +64,22 @@ int RunAdvise(const Invocation& invocation) {
   const auto output = FindingsOutput::From(settings);
   if (!output) return Trouble(output.error().message);
   ReportOptions options{.rules = IndexRulesOnly(settings.rules(), settings.Count("budget"))};
+  const std::string& trace = invocation.operands[0];
   if (settings.IsSet("database")) {
     auto snapshot = ReadLiveCatalog(settings.Text("database"), Counting::kNone);
     if (!snapshot) return Trouble(snapshot.error().message);
     options.catalogs.push_back(std::move(*snapshot));
+  } else {
+    auto snapshots = RecordedCatalogs(trace);
+    if (!snapshots) return Trouble(snapshots.error().message);
+    options.catalogs = std::move(*snapshots);
   }
-  const std::string& trace = invocation.operands[0];
+  if (settings.IsSet("stats")) {
+    if (const auto applied = ApplyStatisticsFile(settings.Text("stats"), options.catalogs); !applied)
+      return Trouble(applied.error().message);
+  }
   const auto report = BuildReport({trace}, options);
   if (!report) return Trouble(report.error().message);
-  if (options.catalogs.empty() && !HasCatalog(*report))
-    return Trouble(fmt::format("{} has no catalogue (record with --database=auto, or give --database URI)", trace));
   if (const auto written = WriteReport(*report, *output, settings, invocation.terminal); !written)
     return Trouble(written.error().message);
   return FailsOn(report->findings, output->fail_on) ? kExitFindings : kExitOk;

@@ -39,6 +39,9 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
      "lint, advise: the database to look at"},
     {"budget", SettingKind::kBytes, "SIZE", "0", 0, kMany, kAdvise,
      "what all advised indexes may take together, for example 500MB, by their modelled sizes; 0 is any"},
+    {"stats", SettingKind::kText, "FILE", "", 0, 0, kAdvise,
+     "statistics of another server, of production: pg_stats as COPY writes it in CSV with a header, with reltuples, "
+     "relpages and relallvisible of pg_class where they are joined to it"},
     {"append", SettingKind::kSwitch, "", "false", 0, 0, kRun | kProxy, "record into a trace that exists already"},
     {"threads", SettingKind::kCount, "N", "1", 1, kMaxLoops, kRun | kProxy, "relay loops"},
     {"max-connections", SettingKind::kCount, "N", "1000", 1, 1e6, kProxy, "clients beyond this are refused"},

@@ -2,7 +2,7 @@
 // that an update makes when it is not heap-only. An update of a column that the index has in its keys, predicate or
 // INCLUDE list is never heap-only (in PostgreSQL 16 and later a BRIN index does not count). Pure; cost in the planner's
 // units, over the recording.
-// Source: src/backend/access/heap/README.HOT; prices measured, ARCHITECTURE.md "Index advice".
+// Source: src/backend/access/heap/README.HOT; prices from measurements on PostgreSQL 15.
 #pragma once
 
 #include "analyzer/advisor/candidate.h"

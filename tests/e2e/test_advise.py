@@ -99,6 +99,33 @@ def test_a_trace_without_a_catalogue_is_one_sentence(pg: PrivatePostgres, pgassa
     assert live.returncode == 0, live.stderr
 
 
+EXPORT = """COPY (SELECT s.*, c.reltuples, c.relpages, c.relallvisible FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.tablename) TO STDOUT (FORMAT csv, HEADER)"""
+
+
+def test_statistics_of_production_tell_what_a_small_database_cannot(
+    pg: PrivatePostgres, flagged: Advised, pgassay_binary: Path, run_pgassay: Callable[..., Run], tmp_path: Path
+) -> None:
+    """The same tables with two hundred rows and no statistics: hints. With the large database's statistics: its advice."""
+    database, export = "advise_small", tmp_path / "stats.csv"
+    export.write_text(pg.psql(EXPORT.replace("\n", " "), flagged.database))
+    pg.psql(f"CREATE DATABASE {database}", "postgres")
+    pg.psql(schema("flagged").replace("30000", "200"), database)
+    pg.psql("VACUUM ANALYZE", database)
+    run = run_pgassay(["psql", "-XqAt"], flags=["--database=auto"], stdin=traffic(), dbname=database)
+
+    def likely(*words: str) -> set[str]:
+        done = subprocess.run([pgassay_binary, "advise", run.trace, "--format", "json", *words], capture_output=True, text=True, check=True)
+        return {one["title"] for one in json.loads(done.stdout)["findings"] if (one["rule"], one["confidence"]) == ("missing-index", "likely")}
+
+    assert likely() == set()
+    found = likely("--stats", str(export))
+    assert len(found & {index.advice for index in INDEXES}) >= 9, found
+    export.write_text("a,b\n1,2\n")
+    done = subprocess.run([pgassay_binary, "advise", run.trace, "--stats", export], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "no column schemaname" in done.stderr and done.stderr.count("\n") == 1
+
+
 def test_the_printed_script_runs_and_the_planner_uses_every_index(pg: PrivatePostgres, flagged: Advised) -> None:
     """Last: it changes the tables."""
     findings, script = flagged.findings(), flagged.said("--format", "sql")
