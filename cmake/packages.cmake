@@ -23,6 +23,8 @@ install(FILES ${PGASSAY_PAGES}/pgassay.fish DESTINATION ${CMAKE_INSTALL_DATADIR}
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# Of the Debian package alone, for it names /usr/bin; nothing enables it.
+install(FILES integrations/systemd/pgassay.service DESTINATION lib/systemd/system COMPONENT service)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_STRIP_FILES ON)

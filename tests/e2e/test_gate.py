@@ -63,6 +63,11 @@ class Project:
         assert text.count(old) == 1, f"{file} has {old!r} {text.count(old)} times"
         (self.folder / file).write_text(text.replace(old, new))
 
+    def plugin(self) -> tuple[str, ...]:
+        """The flags that load it."""
+        self.environment["PYTHONPATH"] += os.pathsep + str(E2E.parent.parent / "integrations" / "pytest")
+        return ("-p", "pytest_pgassay.plugin")
+
     def load_orders_lazily(self) -> None:
         self.edit("app/views.py", "        .options(selectinload(User.orders))\n", "")
 
@@ -101,8 +106,7 @@ def test_a_lazy_load_fails_with_one_finding_that_says_it_all(project: Project) -
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "two workers"])
 def test_with_the_plugin_the_test_is_named(project: Project, workers: tuple[str, ...]) -> None:
-    project.environment["PYTHONPATH"] += os.pathsep + str(E2E.parent.parent / "integrations" / "pytest")
-    plugin = ("-p", "pytest_pgassay.plugin")
+    plugin = project.plugin()
     project.baseline(project.record(*plugin))
     code, report = project.gate(project.record(*plugin, *workers, shuffle=3))
     assert (code, report["verdict"]["entries"]) == (PASS, [])
@@ -162,15 +166,25 @@ def test_a_known_relation_loaded_lazily_on_another_route_is_spread(project: Proj
 
 @pytest.mark.parametrize("seed", range(1, 51 if ALL else 5))
 def test_runs_of_a_commit_have_one_baseline_in_any_order_on_a_busy_machine(project: Project, seed: int) -> None:
+    repeat_busily(project, seed)
+
+
+@pytest.mark.parametrize("seed", range(1, 21 if ALL else 3))
+def test_runs_with_the_plugin_have_one_baseline_too(project: Project, seed: int) -> None:
+    """By test instead of by route: connections of one process serve many tests, and many processes one suite."""
+    repeat_busily(project, seed, *project.plugin())
+
+
+def repeat_busily(project: Project, seed: int, *flags: str) -> None:
     """Every other run with parallel workers."""
-    plain = project.baseline().read_bytes()
+    plain = project.baseline(project.record(*flags)).read_bytes()
     workers = ("-n", str(2 + seed // 2 % 2)) if seed % 2 == 0 else ()
     stop = threading.Event()
     busy = [threading.Thread(target=_burn, args=(stop,)) for _ in range(2)]
     for thread in busy:
         thread.start()
     try:
-        trace = project.record(*workers, shuffle=seed)
+        trace = project.record(*flags, *workers, shuffle=seed)
     finally:
         stop.set()
         for thread in busy:

@@ -35,6 +35,7 @@ PAGES = {
     "/usr/share/fish/vendor_completions.d/pgassay.fish",
     "/usr/share/doc/pgassay/copyright",
     "/usr/share/doc/pgassay/docs/ci.md",
+    "/usr/lib/systemd/system/pgassay.service",
 }
 
 
