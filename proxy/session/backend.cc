@@ -400,6 +400,7 @@ bool Session::State::OnRowDescription(const wire::Frame& frame) {
   const bool of_statement = HeadIs(TokenKind::kDescribeStatement);
   const bool of_portal = HeadIs(TokenKind::kDescribePortal);
   if (!of_statement && !of_portal && !HeadIs(TokenKind::kQuery)) return false;
+  FlushRows();  // of a result before it, which the server may have left without an end
   ResultLayout layout;
   if (frame.want == wire::Want::kWhole && !ReadDescription(frame.body, layout)) {
     Desync(OpaqueReason::kBadBody, backend_);
@@ -407,7 +408,6 @@ bool Session::State::OnRowDescription(const wire::Frame& frame) {
   }
   Token& head = pending_->Front();
   if (!of_statement && !of_portal) {
-    FlushRows();
     Active().layout = layout;
     Active().result_bytes += frame.total_length;
     return true;
