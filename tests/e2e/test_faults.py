@@ -576,7 +576,7 @@ def test_a_stopped_recorder_loses_what_is_counted_and_nothing_else(
 ) -> None:
     """The ring holds some megabytes; beyond that, sent = stored + dropped."""
     one = parse("SELECT $1::int AS flood, $2::text") + bind([b"1", b"x" * 400]) + execute()
-    rounds, each = (400, 500) if EVERYTHING else (120, 500)
+    rounds, each = (400, 500) if EVERYTHING else (200, 500)  # the ring has 16 MiB
     sent = rounds * each
     with running_proxy(pgassay_binary, pg, tmp_path / "trace.db") as proxy:
         stopped = recorder_of(proxy)
