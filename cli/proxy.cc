@@ -142,6 +142,7 @@ Result<SupervisorOptions> OptionsFrom(const Invocation& invocation) {
   SupervisorOptions options;
   auto routes = Routes(invocation, options.ingest.catalogs);
   if (!routes) return std::unexpected(routes.error());
+  options.relay.send_values = !options.ingest.catalogs.empty();
   options.relay.client_tls = *client_tls;
   options.relay.tls_passthrough = passthrough;
   options.relay.gss_passthrough = *gss_passthrough;

@@ -193,6 +193,7 @@ int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const Enc
   auto catalogs = CatalogSources(invocation.settings, plan.upstreams, encryption.upstreams);
   if (!catalogs) return Trouble(catalogs.error().message);
   options.ingest.catalogs = std::move(*catalogs);
+  options.relay.send_values = !options.ingest.catalogs.empty();
   PrivateFolder folder;
   auto control = ControlFor(invocation, folder);
   if (!control) return Trouble(control.error().message);

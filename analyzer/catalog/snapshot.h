@@ -144,6 +144,10 @@ const Column* FindColumn(const Relation& relation, int16_t attnum);
 // Distinct values of a column in absolute terms; -1: unknown.
 double DistinctValues(const Relation& relation, const Column& column);
 
+// Names as a JSON array, and back: what is no name is left out.
+std::string NamesToJson(const std::vector<std::string>& names);
+std::vector<std::string> NamesFromJson(std::string_view json);
+
 // A snapshot that a newer version wrote is an error with a sentence; fields that are missing take their defaults.
 std::string SnapshotToJson(const Snapshot& snapshot);
 Result<Snapshot> SnapshotFromJson(std::string_view json);

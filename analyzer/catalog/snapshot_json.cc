@@ -237,6 +237,20 @@ void FromJson(const Json& json, T& value) {
 
 }  // namespace
 
+std::string NamesToJson(const std::vector<std::string>& names) {
+  return Json(names).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::vector<std::string> NamesFromJson(std::string_view text) {
+  std::vector<std::string> names;
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_array()) return names;
+  for (const Json& name : json) {
+    if (name.is_string()) names.push_back(name.get<std::string>());
+  }
+  return names;
+}
+
 std::string SnapshotToJson(const Snapshot& snapshot) {
   Json json = ToJson(snapshot);
   json["version"] = kVersion;

@@ -11,8 +11,10 @@
 #include <unordered_map>
 #include <utility>
 
+#include "analyzer/catalog/explainer.h"
 #include "analyzer/catalog/measure.h"
 #include "analyzer/catalog/reader.h"
+#include "analyzer/ingest/plan_statements.h"
 #include "proxy/base/clock.h"
 
 namespace pgassay::ingest {
@@ -27,7 +29,9 @@ constexpr int kEagerLooks = 20;
 constexpr int64_t kCalmGapNs = 10 * kSecond;
 constexpr std::chrono::seconds kFinishLimit{10};
 // With the look itself and a last question below the five seconds for which DROP DATABASE waits for others to leave.
-constexpr std::chrono::milliseconds kMeasureBudget{1500};
+constexpr std::chrono::milliseconds kAskBudget{1500};   // for plans and figures
+constexpr std::chrono::milliseconds kPlanBudget{1000};  // of it
+constexpr size_t kPlannedStatements = 200;
 
 // CREATE DATABASE copies them and refuses while others are connected; nobody's tables are in them.
 bool IsTemplate(std::string_view database) { return database == "template0" || database == "template1"; }
@@ -48,6 +52,9 @@ struct Database {
   int looks = 0;
   bool for_change = false;  // the look that goes on
   bool last_look = false;   // begun
+  Samples samples = {};
+  std::set<std::pair<int64_t, trace::PlanKind>> plans = {};  // those that there are
+  size_t planned = 0;  // how many statements there were when plans were last asked for
   std::optional<catalog::Snapshot> last = {};
 
   void Change(int64_t time_ns) {
@@ -58,6 +65,7 @@ struct Database {
 
   bool Due(int64_t now_ns) const {
     if (reading || source == nullptr || now_ns < not_before_ns) return false;
+    if (sessions.empty() && samples.size() > planned) return true;
     if (changed) {
       return sessions.empty() || now_ns - last_change_ns >= CatalogWatch::kQuietNs ||
              now_ns - changed_since_ns >= kLongestDdlNs;
@@ -70,11 +78,13 @@ struct Job {
   DatabaseName name;
   const CatalogSource* source;
   catalog::Target target;
+  std::vector<StatementToPlan> statements = {};
 };
 
 struct Answer {
   DatabaseName name;
   Result<catalog::Snapshot> snapshot;
+  std::vector<trace::PlanRow> plans = {};
 };
 
 // The thread that waits for servers.
@@ -119,15 +129,28 @@ class Reader {
       const Job job = std::move(jobs_.front());
       jobs_.erase(jobs_.begin());
       lock.unlock();
-      catalog::Connections connections(job.target, &give_up_);
-      auto snapshot = catalog::ReadSnapshot(connections);
-      if (snapshot && job.source->wanted)
-        catalog::Measure(connections, *snapshot, job.source->wanted(*snapshot), kMeasureBudget);
-      connections.Close();
+      Answer answer = Look(job);
       lock.lock();
-      answers_.push_back({job.name, std::move(snapshot)});
+      answers_.push_back(std::move(answer));
       answered_.notify_one();
     }
+  }
+
+  Answer Look(const Job& job) {
+    catalog::Connections connections(job.target, &give_up_);
+    Answer answer{.name = job.name, .snapshot = catalog::ReadSnapshot(connections)};
+    if (!answer.snapshot) return answer;
+    const auto began = std::chrono::steady_clock::now();
+    if (!job.statements.empty()) {
+      const auto planner = catalog::MakeExplainer(job.target, *answer.snapshot, {}, &give_up_);
+      answer.plans = PlanStatements(*planner, job.statements, kPlanBudget);
+    }
+    const auto spent = std::chrono::steady_clock::now() - began;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(kAskBudget - spent);
+    if (job.source->wanted && left.count() > 0) {
+      catalog::Measure(connections, *answer.snapshot, job.source->wanted(*answer.snapshot), left);
+    }
+    return answer;
   }
 
   std::mutex mutex_;
@@ -198,6 +221,17 @@ class CatalogWatch::State {
     }
   }
 
+  bool WantsSample(uint64_t session_id, int64_t statement_id, Samples::Values values, int64_t database_ns,
+                   uint64_t rows) {
+    const auto found = names_.find(session_id);
+    if (found == names_.end() || found->second.database->source == nullptr) return false;
+    return found->second.database->samples.Wants(statement_id, values, database_ns, rows);
+  }
+
+  void KeepSample(uint64_t session_id, int64_t statement_id, Planning planning) {
+    names_.at(session_id).database->samples.Keep(statement_id, std::move(planning));
+  }
+
   void Poll(int64_t now_ns, trace::Recorder& recorder) {
     Store(now_ns, recorder);
     for (auto& [name, database] : databases_) {
@@ -241,7 +275,8 @@ class CatalogWatch::State {
 
   void StartLastLooks() {
     for (auto& [name, database] : databases_) {
-      const bool due = database.source != nullptr && (database.changed || database.written);
+      const bool due =
+          database.source != nullptr && (database.changed || database.written || !database.samples.empty());
       if (due && !database.reading && !std::exchange(database.last_look, true)) Start(name, database);
     }
   }
@@ -251,6 +286,10 @@ class CatalogWatch::State {
     Job job{.name = name, .source = database.source, .target = database.source->target};
     job.target.overrides.emplace_back("dbname", name.second);
     if (database.source->session_user) job.target.overrides.emplace_back("user", database.user);
+    if (database.sessions.empty() || database.last_look) {
+      job.statements = database.samples.Costliest(kPlannedStatements);
+      database.planned = database.samples.size();
+    }
     database.for_change = database.changed;
     database.changed = database.written = false;
     database.reading = true;
@@ -266,6 +305,14 @@ class CatalogWatch::State {
       database.refresh_ns = std::min(2 * database.refresh_ns, kLongestRefreshNs);
       if (++database.looks >= kEagerLooks) database.not_before_ns = now_ns + kCalmGapNs;
       const auto& [upstream, name] = answer.name;
+      for (trace::PlanRow& plan : answer.plans) {
+        const std::pair key(plan.statement_id, plan.kind);
+        if (!plan.problem.empty() && database.plans.contains(key)) continue;  // what was seen before stays
+        if (plan.problem.empty()) database.plans.insert(key);
+        plan.upstream = upstream;
+        plan.database = name;
+        recorder.SetPlan(std::move(plan));
+      }
       if (answer.snapshot) {
         recorder.SetCatalog(upstream, name, &*answer.snapshot, "");
         database.last = std::move(*answer.snapshot);
@@ -300,6 +347,13 @@ void CatalogWatch::OnSessionClosed(uint64_t session_id) {
 }
 void CatalogWatch::OnExecution(uint64_t session_id, sql::Operation operation, int64_t done_ns) {
   if (state_) state_->Execution(session_id, operation, done_ns);
+}
+bool CatalogWatch::WantsSample(uint64_t session_id, int64_t statement_id, Samples::Values values, int64_t database_ns,
+                               uint64_t rows) {
+  return state_ && state_->WantsSample(session_id, statement_id, values, database_ns, rows);
+}
+void CatalogWatch::KeepSample(uint64_t session_id, int64_t statement_id, Planning planning) {
+  state_->KeepSample(session_id, statement_id, std::move(planning));
 }
 void CatalogWatch::Poll(int64_t now_ns, trace::Recorder& recorder) {
   if (state_) state_->Poll(now_ns, recorder);

@@ -3,7 +3,8 @@
 // dropped within a run, so a database is read when it is first used, again when its DDL has been quiet for
 // kQuietNs, more and more seldom while it is written to, and once more when its last session has closed. Each look is
 // one short connection, closed at once: nobody's DROP DATABASE fails over it. What could not be read is a reason in the
-// trace, never an error. Threads: one owner, besides the thread within. Times: the monotonic clock, nanoseconds.
+// trace, never an error. In the same look, when nobody is connected or the recording ends, the costliest statements are
+// planned with what was kept of their executions (plan_statements.h). Threads: one owner, besides the thread within. Times: the monotonic clock, nanoseconds.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 
 #include "analyzer/catalog/connection.h"
 #include "analyzer/catalog/snapshot.h"
+#include "analyzer/ingest/samples.h"
 #include "analyzer/sql/statement.h"
 #include "analyzer/trace/recorder.h"
 
@@ -46,6 +48,11 @@ class CatalogWatch {
   void OnSessionClosed(uint64_t session_id);
   // A statement that succeeded.
   void OnExecution(uint64_t session_id, sql::Operation operation, int64_t done_ns);
+
+  // Whether this execution, which succeeded, is one to plan again; KeepSample() follows then.
+  bool WantsSample(uint64_t session_id, int64_t statement_id, Samples::Values values, int64_t database_ns,
+                   uint64_t rows);
+  void KeepSample(uint64_t session_id, int64_t statement_id, Planning planning);
 
   // Starts what is due and stores what was read.
   void Poll(int64_t now_ns, trace::Recorder& recorder);

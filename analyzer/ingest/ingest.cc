@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "analyzer/ingest/session_settings.h"
 #include "analyzer/ingest/texts.h"
 #include "analyzer/lineage/lineage.h"
 #include "analyzer/trace/execution_flags.h"
@@ -106,6 +107,9 @@ struct SessionState {
   std::string database;  // upstream and name: OIDs are scoped by it
   std::map<std::string, Prepared, std::less<>> prepared;
   std::map<std::string, Cursor, std::less<>> cursors;
+  SessionSettings settings;
+  uint64_t values_of = 0;  // execution_id
+  std::vector<catalog::BindValue> values;
 };
 
 struct RelationName {
@@ -134,7 +138,8 @@ class Ingest::State {
  public:
   State(const HashKey& key, trace::Recorder& recorder, IngestOptions options)
       : recorder_(recorder),
-        texts_(key, recorder, options.loops),
+        plans_(!options.catalogs.empty() && options.from_the_start),
+        texts_(key, recorder, options.loops, plans_),
         lineage_(recorder),
         catalogs_(std::move(options.catalogs)) {
     for (std::string_view tag : kAllowedTags) kept_tags_.emplace(tag);
@@ -144,6 +149,7 @@ class Ingest::State {
   void On(const session::SessionOpened& opened) {
     SessionState& state = sessions_[opened.session_id];
     state.database = std::string(opened.upstream_address) + "/" + std::string(opened.database);
+    state.settings = SessionSettings(std::string(opened.user));
     trace::SessionRow row;
     row.session_id = opened.session_id;
     row.info = {.session_id = opened.session_id,
@@ -176,7 +182,9 @@ class Ingest::State {
     sessions_.erase(closed.session_id);
   }
 
-  void On(const session::StatementText& text) { texts_.Add(text.text_hash, text.text); }
+  void On(const session::StatementText& text) {
+    texts_.Add(text.text_hash, text.text, text.full_length == text.text.size());
+  }
 
   void On(const session::ColumnsDescribed& described) {
     if (described_.size() >= kMaxDescribed) {
@@ -203,9 +211,20 @@ class Ingest::State {
   }
 
   void On(const session::SettingChanged& changed) {
+    if (plans_) sessions_[changed.session_id].settings.OnReport(changed.name, changed.value);
     if (changed.name != "application_name") return;
     recorder_.SetApplicationName(changed.session_id, changed.value);
     lineage_.OnApplicationName(changed.session_id, changed.value);
+  }
+
+  void On(const session::SentValues& sent) {
+    SessionState& session = sessions_[sent.session_id];
+    session.values_of = sent.execution_id;
+    session.values.clear();
+    for (const session::SentValue& value : sent.values) {
+      session.values.push_back(
+          {.type_oid = value.type_oid, .null = value.null, .binary = value.binary, .value = std::string(value.value)});
+    }
   }
 
   void On(const session::ScopeMark& mark) { lineage_.OnScopeMark(mark); }
@@ -272,6 +291,7 @@ class Ingest::State {
     Store(event, execution, unit_id);
     StoreTags(execution);
     if (execution.completed) catalogs_.OnExecution(event.session_id, shape.facts.operation, event.done_ns);
+    if (execution.completed && plans_) KeepForPlanning(session, resolved, event, parameters);
     if (execution.completed) ApplyNames(session, resolved, event, std::move(parameters));
   }
 
@@ -519,6 +539,49 @@ class Ingest::State {
     }
   }
 
+  // What the statement sets, and the execution itself if it is one to plan again.
+  void KeepForPlanning(SessionState& session, const Resolved& resolved, const QueryEvent& event,
+                       const std::vector<Parameter>& parameters) {
+    if (resolved.sent == nullptr || resolved.sent != resolved.statement) return;  // EXECUTE and FETCH stand for others
+    const Text* text = texts_.Find(event.text_hash);
+    if (text == nullptr || text->raw.empty()) return;
+    const std::string_view own = std::string_view(text->raw).substr(resolved.sent->offset, resolved.sent->length);
+    const sql::Facts& facts = resolved.shape->facts;
+    if (MayBePlanned(facts)) {
+      const int64_t database_ns = std::max<int64_t>(event.done_ns - event.busy_from_ns, 0);
+      const bool sent = session.values_of == event.execution_id && event.parameter_count > 0;
+      const Samples::Values values = event.parameter_count == 0 ? Samples::Values::kInText
+                                     : sent                     ? Samples::Values::kDrawn
+                                                                : Samples::Values::kUnknown;
+      if (catalogs_.WantsSample(event.session_id, resolved.shape->statement_id, values, database_ns, event.rows)) {
+        Planning planning{.sample = {.sql = std::string(own),
+                                     .context = session.settings.Context(),
+                                     .database_ns = database_ns,
+                                     .rows = event.rows,
+                                     .named = IsNamed(session, event.text_hash)},
+                          .values_known = values != Samples::Values::kUnknown};
+        if (sent) planning.sample.binds = session.values;
+        for (const Parameter& parameter : sent ? std::vector<Parameter>{} : parameters) {
+          planning.sample.binds.push_back({.type_oid = parameter.type_oid, .null = true});
+        }
+        catalogs_.KeepSample(event.session_id, resolved.shape->statement_id, std::move(planning));
+      }
+    }
+    session.settings.OnStatement(facts.operation, own, event.transaction_before);
+  }
+
+  static bool MayBePlanned(const sql::Facts& facts) {
+    using enum sql::Operation;
+    const bool kind = facts.operation == kSelect || facts.operation == kInsert || facts.operation == kUpdate ||
+                      facts.operation == kDelete || facts.operation == kMerge;
+    return kind && !facts.catalog_only && !facts.single_row_insert && !facts.relations.empty();
+  }
+
+  static bool IsNamed(const SessionState& session, uint64_t text_hash) {
+    return std::ranges::any_of(session.prepared,
+                               [&](const auto& entry) { return entry.second.text_hash == text_hash; });
+  }
+
   // The names that a completed statement made or took away.
   void ApplyNames(SessionState& session, const Resolved& resolved, const QueryEvent& event,
                   std::vector<Parameter> parameters) {
@@ -566,6 +629,7 @@ class Ingest::State {
   }
 
   trace::Recorder& recorder_;
+  const bool plans_;  // whether statements are planned again
   Texts texts_;
   lineage::Lineage lineage_;
   CatalogWatch catalogs_;

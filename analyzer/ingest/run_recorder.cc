@@ -183,6 +183,7 @@ Result<> RunRecorder(std::span<SharedRing> rings, SharedTotals& totals, const Ha
   totals.recorder.ready.store(1, std::memory_order_release);
   IngestOptions of_loops = options;
   of_loops.loops = rings.size();
+  of_loops.from_the_start = totals.recorder.restarts.load() == 0;
   Ingest ingest(key, **recorder, std::move(of_loops));
   return RecorderLoop(rings, totals, **recorder, ingest).Run();
 }

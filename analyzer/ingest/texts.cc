@@ -13,6 +13,7 @@ namespace {
 constexpr size_t kTextsOfOneLoop = 4 * session::kKnownTexts;
 constexpr size_t kTextsOfSeveral = 32'768;  // one loop's new texts are not to drive out what another still knows
 constexpr size_t kMaxPinned = 16'384;
+constexpr size_t kMaxRawBytes = 8192;  // longer ones are not planned again
 
 bool TakesValues(const sql::Comparison& comparison) {
   using sql::Comparator;
@@ -43,12 +44,13 @@ std::vector<Sink> SinksOf(const sql::Facts& facts) {
 
 }  // namespace
 
-Texts::Texts(const HashKey& key, trace::Recorder& recorder, size_t loops)
+Texts::Texts(const HashKey& key, trace::Recorder& recorder, size_t loops, bool keep_raw)
     : key_(key),
       recorder_(recorder),
+      keep_raw_(keep_raw),
       capacity_(loops <= 1 ? kTextsOfOneLoop : std::max(kTextsOfSeveral, kTextsOfOneLoop * loops)) {}
 
-void Texts::Add(uint64_t text_hash, std::string_view text) {
+void Texts::Add(uint64_t text_hash, std::string_view text, bool whole) {
   ++added_;
   if (const auto found = places_.find(text_hash); found != places_.end()) {
     kept_[found->second].last_used = added_;
@@ -56,6 +58,7 @@ void Texts::Add(uint64_t text_hash, std::string_view text) {
   }
   Kept& kept = Room(text_hash);
   Read(text, 0, scanned_, kept.text);
+  kept.text.raw = keep_raw_ && whole && text.size() <= kMaxRawBytes ? text : std::string_view();
   for (const TextStatement& statement : kept.text.statements) {
     recorder_.AddText(statement.shape->statement_id, text_hash);
   }
@@ -120,6 +123,8 @@ void Texts::ReadStatement(sql::Statement& scanned, size_t index, std::string_vie
   into.verb = named.verb;
   into.name = named.name;
   into.inner = nullptr;
+  into.offset = scanned.offset;
+  into.length = scanned.length;
   if (named.verb == NamedVerb::kNone) {
     into.shape = ShapeOf(scanned, index, whole);
     into.slots.swap(scanned.slots);

@@ -38,17 +38,21 @@ struct TextStatement {
   NamedVerb verb = NamedVerb::kNone;
   std::string name;                   // of the prepared statement or cursor
   std::shared_ptr<const Text> inner;  // PREPARE, DECLARE: what stands behind the name
+  uint32_t offset = 0, length = 0;    // in Text::raw
 };
 
 struct Text {
   std::vector<TextStatement> statements;
+  std::string raw;  // as sent, in memory only; "" unless asked for, and of a long one
 };
 
 class Texts {
  public:
-  Texts(const HashKey& key, trace::Recorder& recorder, size_t loops);
+  // `keep_raw`: whether texts are also kept as sent.
+  Texts(const HashKey& key, trace::Recorder& recorder, size_t loops, bool keep_raw = false);
 
-  void Add(uint64_t text_hash, std::string_view text);
+  // `whole`: nothing of it was cut off.
+  void Add(uint64_t text_hash, std::string_view text, bool whole = true);
   // Null if never seen, or forgotten. Lives until the next Add.
   const Text* Find(uint64_t text_hash);
   // Keeps it for good, if it is here: of a named statement.
@@ -71,6 +75,7 @@ class Texts {
 
   const HashKey& key_;
   trace::Recorder& recorder_;
+  const bool keep_raw_;
   size_t capacity_;  // without the pinned ones
   sql::Analyzer analyzer_;
   std::vector<Kept> kept_;

@@ -198,6 +198,11 @@ class Recorder::State {
     catalogs_.insert_or_assign(name, std::move(catalog));
   }
 
+  void SetPlan(PlanRow plan) {
+    const int64_t database_id = DatabaseId({plan.upstream, plan.database});
+    plans_.insert_or_assign({database_id, plan.statement_id, plan.kind}, std::move(plan));
+  }
+
   // ---- executions
 
   int64_t NextExecutionNo() { return ++last_execution_no_; }
@@ -381,7 +386,8 @@ class Recorder::State {
     return paused_from_ns_ != 0 || lost_ != 0 || changed_ || !dirty_statements_.empty() || !tag_calls_.empty() ||
            !new_sessions_.empty() || !ended_sessions_.empty() || !application_names_.empty() ||
            !new_relations_.empty() || !executions_.empty() || !scopes_.empty() || !units_.empty() ||
-           !unit_statements_.empty() || !edges_.empty() || !repeats_.empty() || !gaps_.empty() || !catalogs_.empty();
+           !unit_statements_.empty() || !edges_.empty() || !repeats_.empty() || !gaps_.empty() || !catalogs_.empty() ||
+           !plans_.empty();
   }
 
   // Everything that waits, in one transaction; on failure all of it waits on. `end`: the recording is over, and whether
@@ -421,6 +427,9 @@ class Recorder::State {
     }
     for (const auto& [name, catalog] : catalogs_) {
       if (auto written = writer_->WriteCatalog(databases_[name], catalog); !written) return written;
+    }
+    for (const auto& [key, plan] : plans_) {
+      if (auto written = writer_->WritePlan(std::get<0>(key), plan); !written) return written;
     }
     for (const auto& session : new_sessions_) {
       if (auto written = writer_->WriteSession(session); !written) return written;
@@ -503,6 +512,7 @@ class Recorder::State {
     tag_calls_.clear();
     new_databases_.clear();
     catalogs_.clear();
+    plans_.clear();
     new_sessions_.clear();
     ended_sessions_.clear();
     application_names_.clear();
@@ -538,7 +548,8 @@ class Recorder::State {
 
   std::map<DatabaseName, int64_t> databases_;
   std::vector<DatabaseName> new_databases_;
-  std::map<DatabaseName, CatalogInsert> catalogs_;  // that wait
+  std::map<DatabaseName, CatalogInsert> catalogs_;                   // that wait
+  std::map<std::tuple<int64_t, int64_t, PlanKind>, PlanRow> plans_;  // by database and statement; that wait
   int64_t last_database_id_;
   std::unordered_map<uint64_t, SessionIds> sessions_;
   int64_t last_session_id_;
@@ -615,6 +626,7 @@ void Recorder::SetCatalog(std::string_view upstream_address, std::string_view da
                       .snapshot = snapshot == nullptr ? std::string() : catalog::SnapshotToJson(*snapshot),
                       .problem = std::string(problem)});
 }
+void Recorder::SetPlan(PlanRow plan) { state_->SetPlan(std::move(plan)); }
 int64_t Recorder::NextExecutionNo() { return state_->NextExecutionNo(); }
 void Recorder::AddExecution(const ExecutionRow& row) { state_->AddExecution(row); }
 void Recorder::SetCounter(std::string_view name, uint64_t value) { state_->SetCounter(name, value); }

@@ -13,6 +13,7 @@
 
 #include "analyzer/catalog/snapshot.h"
 #include "analyzer/lineage/lineage.h"
+#include "analyzer/trace/plan_row.h"
 #include "proxy/base/result.h"
 
 namespace pgassay::trace {
@@ -66,6 +67,8 @@ class Recorder : public lineage::LineageSink {
   // out of date; "" if all is well.
   void SetCatalog(std::string_view upstream_address, std::string_view database, const catalog::Snapshot* snapshot,
                   std::string_view problem);
+  // Takes the place of an earlier one of the same statement, database and kind.
+  void SetPlan(PlanRow plan);
   int64_t NextExecutionNo();
   void AddExecution(const ExecutionRow& row);
   void SetCounter(std::string_view name, uint64_t value);

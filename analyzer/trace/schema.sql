@@ -49,6 +49,22 @@ CREATE TABLE catalog (             -- what a database's catalogue said, or why i
   PRIMARY KEY (recording_id, database_id)
 ) WITHOUT ROWID;
 
+CREATE TABLE plan (                -- what the planner would do with a statement, asked by a connection of our own; never executed
+  recording_id INTEGER NOT NULL,        -- whose
+  database_id INTEGER NOT NULL,         -- where
+  statement_id INTEGER NOT NULL,        -- of which
+  kind TEXT NOT NULL,                   -- values, generic, no sequential scans (enable_seqscan = off)
+  how TEXT NOT NULL,                    -- how it was planned and what was missing, for people
+  executions INTEGER NOT NULL,          -- whose values were planned; 0: generic
+  total_cost REAL NOT NULL,             -- the planner's units, mean over these
+  rows REAL NOT NULL,                   -- that the planner expects, of the plan below
+  indexes TEXT NOT NULL,                -- JSON array of names, of the plan below
+  sequential_scans TEXT NOT NULL,       -- JSON array of "schema.relation", of the plan below
+  plan TEXT,                            -- EXPLAIN (FORMAT JSON), values masked; the most expensive of the executions; NULL: none
+  problem TEXT NOT NULL,                -- why there is none; "" if there is one
+  PRIMARY KEY (recording_id, database_id, statement_id, kind)
+) WITHOUT ROWID;
+
 CREATE TABLE session (             -- one client connection
   session_id INTEGER PRIMARY KEY,       -- unique in the file
   recording_id INTEGER NOT NULL,        -- whose

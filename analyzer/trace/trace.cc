@@ -25,6 +25,12 @@ lineage::ScopeKind ScopeKindFromName(std::string_view name) {
   return name == lineage::ScopeKindName(kRoute) ? kRoute : name == lineage::ScopeKindName(kJob) ? kJob : kTest;
 }
 
+PlanKind PlanKindFromName(std::string_view name) {
+  return name == PlanKindName(PlanKind::kValues)    ? PlanKind::kValues
+         : name == PlanKindName(PlanKind::kGeneric) ? PlanKind::kGeneric
+                                                    : PlanKind::kNoSequentialScans;
+}
+
 lineage::ScopePhase ScopePhaseFromName(std::string_view name) {
   using enum lineage::ScopePhase;
   for (const auto phase : {kSetup, kCall, kTeardown, kBetween}) {
@@ -265,6 +271,28 @@ Result<std::vector<CatalogRow>> Trace::Catalogs() const {
   if (!all) return std::unexpected(all.error());
   if (!unreadable.empty()) return Fail("cannot read trace " + path() + ": " + unreadable);
   return rows;
+}
+
+Result<std::vector<PlanRow>> Trace::Plans() const {
+  return state_->Rows<PlanRow>(
+      "SELECT d.upstream, d.name, p.statement_id, p.kind, p.how, p.executions, p.total_cost, p.rows, p.indexes, "
+      "p.sequential_scans, p.plan, p.problem, max(p.recording_id) FROM plan p JOIN database d USING (database_id) "
+      "GROUP BY p.database_id, p.statement_id, p.kind ORDER BY p.database_id, p.statement_id, "
+      "p.kind = 'no sequential scans', p.kind = 'generic'",
+      [](const Query& row) {
+        return PlanRow{.upstream = std::string(row.Text(0)),
+                       .database = std::string(row.Text(1)),
+                       .statement_id = row.Int(2),
+                       .kind = PlanKindFromName(row.Text(3)),
+                       .how = std::string(row.Text(4)),
+                       .executions = Count(row, 5),
+                       .total_cost = row.Real(6),
+                       .rows = row.Real(7),
+                       .indexes = catalog::NamesFromJson(row.Text(8)),
+                       .sequential_scans = catalog::NamesFromJson(row.Text(9)),
+                       .plan_json = std::string(row.Text(10)),
+                       .problem = std::string(row.Text(11))};
+      });
 }
 
 Result<std::vector<ScopeRow>> Trace::Scopes() const {

@@ -12,6 +12,7 @@
 
 #include "analyzer/catalog/snapshot.h"
 #include "analyzer/lineage/lineage.h"
+#include "analyzer/trace/plan_row.h"
 #include "proxy/base/result.h"
 
 namespace pgassay::trace {
@@ -105,6 +106,7 @@ class Trace {
   Result<std::vector<TagRow>> Tags() const;
   Result<std::vector<SessionSummary>> Sessions() const;
   Result<std::vector<CatalogRow>> Catalogs() const;  // by database
+  Result<std::vector<PlanRow>> Plans() const;        // the last ones; by database, statement, kind
   Result<std::vector<ScopeRow>> Scopes() const;      // by id
   Result<std::vector<lineage::Unit>> Units() const;  // by id
   Result<std::vector<lineage::UnitStatement>> UnitStatements() const;

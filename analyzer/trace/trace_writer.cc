@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "analyzer/catalog/snapshot.h"
 #include "analyzer/trace/lineage_tables.h"
 
 namespace pgassay::trace {
@@ -126,6 +127,9 @@ Result<> TraceWriter::PrepareAll() {
       {&insert_database_, "INSERT OR IGNORE INTO database (database_id, upstream, name) VALUES (?, ?, ?)"},
       {&replace_catalog_,
        "REPLACE INTO catalog (recording_id, database_id, taken_unix_ns, snapshot, problem) VALUES (?, ?, ?, ?, ?)"},
+      {&replace_plan_,
+       "REPLACE INTO plan (recording_id, database_id, statement_id, kind, how, executions, total_cost, rows, indexes, "
+       "sequential_scans, plan, problem) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       {&replace_session_,
        "REPLACE INTO session (session_id, recording_id, database_id, user_name, application_name, client_address, "
        "client_pid, "
@@ -321,6 +325,24 @@ Result<> TraceWriter::WriteCatalog(int64_t database_id, const CatalogInsert& cat
   BindText(replace_catalog_, 4, catalog.snapshot);
   replace_catalog_.Bind(5, std::string_view(catalog.problem));
   return replace_catalog_.Finish();
+}
+
+Result<> TraceWriter::WritePlan(int64_t database_id, const PlanRow& plan) {
+  const std::string indexes = catalog::NamesToJson(plan.indexes);
+  const std::string scans = catalog::NamesToJson(plan.sequential_scans);
+  replace_plan_.Bind(1, recording_id_);
+  replace_plan_.Bind(2, database_id);
+  replace_plan_.Bind(3, plan.statement_id);
+  replace_plan_.Bind(4, PlanKindName(plan.kind));
+  replace_plan_.Bind(5, std::string_view(plan.how));
+  replace_plan_.Bind(6, plan.executions);
+  replace_plan_.Bind(7, plan.total_cost);
+  replace_plan_.Bind(8, plan.rows);
+  replace_plan_.Bind(9, std::string_view(indexes));
+  replace_plan_.Bind(10, std::string_view(scans));
+  BindText(replace_plan_, 11, plan.plan_json);
+  replace_plan_.Bind(12, std::string_view(plan.problem));
+  return replace_plan_.Finish();
 }
 
 Result<> TraceWriter::WriteSession(const SessionInsert& session) {

@@ -14,6 +14,7 @@
 
 #include "analyzer/lineage/lineage.h"
 #include "analyzer/trace/histogram.h"
+#include "analyzer/trace/plan_row.h"
 #include "analyzer/trace/sqlite.h"
 #include "analyzer/trace/trace_file.h"
 
@@ -111,6 +112,7 @@ class TraceWriter {
   Result<> AddTagCalls(int64_t statement_id, std::string_view key, std::string_view value, uint64_t calls);
   Result<> WriteDatabase(int64_t database_id, const DatabaseName& database);
   Result<> WriteCatalog(int64_t database_id, const CatalogInsert& catalog);
+  Result<> WritePlan(int64_t database_id, const PlanRow& plan);
   Result<> WriteSession(const SessionInsert& session);
   Result<> WriteApplicationName(int64_t session_id, std::string_view name);
   Result<> WriteSessionEnd(const SessionEndRow& end);
@@ -152,7 +154,7 @@ class TraceWriter {
   int checkpoint_at_frames_ = kCheckpointFrames;
   int64_t recording_id_ = 0;
   Query begin_, commit_, insert_statement_, update_statement_, replace_column_, add_tag_, insert_database_,
-      replace_catalog_, replace_session_, update_application_name_, end_session_, replace_relation_, replace_scope_,
+      replace_catalog_, replace_plan_, replace_session_, update_application_name_, end_session_, replace_relation_, replace_scope_,
       replace_unit_, replace_unit_statement_, delete_unit_statement_, replace_edge_, delete_edge_, replace_repeat_,
       delete_repeat_, insert_execution_, insert_executions_, cut_timeline_, note_cut_, replace_counter_, insert_gap_,
       last_execution_, end_recording_;

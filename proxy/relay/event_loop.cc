@@ -39,7 +39,7 @@ bool InHandshake(const Watched& watched) {
 EventLoop::EventLoop(Shared& shared, SharedRing& ring, LoopTotals& totals, const RecorderTotals& recorder)
     : shared_(shared),
       totals_(totals),
-      sink_(ring, totals, recorder),
+      sink_(ring, totals, recorder, shared.send_values),
       buffer_(std::make_unique_for_overwrite<char[]>(kReadBytes)) {}
 
 EventLoop::~EventLoop() = default;

@@ -49,6 +49,7 @@ struct Shared {
   bool tls_passthrough;
   bool gss_passthrough;
   bool keep_binding_offer;
+  bool send_values;
   int control_fd;  // -1: no control socket
   std::string control_token;
   CancelKeys cancel_keys;

@@ -58,6 +58,7 @@ Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, Rel
                 .tls_passthrough = options.tls_passthrough,
                 .gss_passthrough = options.gss_passthrough,
                 .keep_binding_offer = options.keep_binding_offer,
+                .send_values = options.send_values,
                 .control_fd = options.control ? listeners.back().fd.get() : -1,
                 .control_token = options.control ? options.control->token : std::string(),
                 .cancel_keys = {},

@@ -44,6 +44,7 @@ struct RelayOptions {
   bool gss_passthrough = false;     // likewise GSSAPI encryption; REQUIRES: the same
   bool plaintext_remote = true;     // false: who listens beyond this machine serves TLS only
   bool keep_binding_offer = false;  // see channel_binding.h
+  bool send_values = false;         // parameters of some executions too, for planning: session::SentValues
   std::optional<ControlOptions> control = {};
 };
 

@@ -20,6 +20,9 @@ constexpr size_t kMaxWaitingBytes = 1 << 20;
 constexpr size_t kMaxKeptBytes = 2 << 20;
 constexpr size_t kValueBatchReserve = 4;  // value batches leave this part of the ring free
 
+constexpr size_t kDrawnValues = 8;  // executions of a text whose values are sent, drawn evenly over all
+constexpr size_t kMaxSampledTexts = 16'384;
+
 }  // namespace
 
 RecentHashes::RecentHashes(size_t buckets) : hashes_(buckets * kWays), buckets_(buckets) {
@@ -42,14 +45,15 @@ void RecentHashes::Erase(uint64_t hash) { std::ranges::replace(Bucket(hash), has
 
 void RecentHashes::Clear() { std::ranges::fill(hashes_, uint64_t{0}); }
 
-RingSink::RingSink(SharedRing& ring, LoopTotals& totals, const RecorderTotals& recorder)
+RingSink::RingSink(SharedRing& ring, LoopTotals& totals, const RecorderTotals& recorder, bool send_values)
     : ring_(ring),
       totals_(totals),
       recorder_(recorder),
       generation_(recorder.generation.load(std::memory_order_acquire)),
       texts_(session::kKnownTexts / RecentHashes::kWays),
       columns_(kColumnBuckets),
-      client_patience_ns_(kClientPatience) {}
+      client_patience_ns_(kClientPatience),
+      send_values_(send_values) {}
 
 void RingSink::ExpectRunners() { client_patience_ns_ = kClientPatienceOfRunners; }
 
@@ -60,6 +64,21 @@ bool RingSink::WantsText(uint64_t text_hash) {
   texts_.Clear();
   texts_sent_ = 0;
   return true;
+}
+// The first half of algorithm R: the n-th execution is taken with probability k/n. Whose place it takes is the
+// recorder's to draw.
+bool RingSink::WantsValues(uint64_t text_hash, int64_t database_ns, uint64_t rows) {
+  if (sampled_.size() >= kMaxSampledTexts && !sampled_.contains(text_hash)) sampled_.clear();
+  Sampled& sampled = sampled_[text_hash];
+  ++sampled.executions;
+  random_ ^= random_ << 13;  // xorshift64
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  const bool drawn = sampled.executions <= kDrawnValues || random_ % sampled.executions < kDrawnValues;
+  const bool most = database_ns > sampled.slowest_ns || rows > sampled.most_rows;
+  sampled.slowest_ns = std::max(sampled.slowest_ns, database_ns);
+  sampled.most_rows = std::max(sampled.most_rows, rows);
+  return drawn || most;
 }
 bool RingSink::WantsColumns(uint64_t columns_hash) { return columns_.Insert(columns_hash); }
 
@@ -112,6 +131,10 @@ void RingSink::Push(const session::Record& record, std::span<const std::byte> en
     if (!ring_.TryPush(encoded, {}, ring_.capacity() / kValueBatchReserve)) Count(totals_.dropped_value_batches);
     return;
   }
+  if (std::holds_alternative<session::SentValues>(record)) {
+    ring_.TryPush(encoded, {}, ring_.capacity() / kValueBatchReserve);  // a sample less
+    return;
+  }
   if (!std::holds_alternative<session::QueryEvent>(record)) Remember(record, encoded);
   if (ring_.TryPush(encoded, {}, 0)) return;
   Count(totals_.dropped_events);
@@ -148,6 +171,7 @@ void RingSink::OnNewRecorder() {
   generation_ = recorder_.generation.load(std::memory_order_acquire);
   texts_.Clear();
   columns_.Clear();
+  sampled_.clear();
   for (const auto& [runner_id, mark] : runners_) Announce(mark);
   for (const auto& [session_id, opened] : open_sessions_) Announce(opened);
   for (const auto& [hash, text] : named_texts_.entries()) {

@@ -53,11 +53,15 @@ class KeptEntries {
 
 class RingSink : public session::RecordSink {
  public:
-  RingSink(SharedRing& ring, LoopTotals& totals, const RecorderTotals& recorder);
+  // `send_values`: parameters too, of an even sample of each text's executions, the slowest so far and those with most
+  // rows so far.
+  RingSink(SharedRing& ring, LoopTotals& totals, const RecorderTotals& recorder, bool send_values = false);
 
   void Emit(const session::Record& record) override;
   bool WantsText(uint64_t text_hash) override;
   bool WantsColumns(uint64_t columns_hash) override;
+  bool KeepsValues() const override { return send_values_; }
+  bool WantsValues(uint64_t text_hash, int64_t database_ns, uint64_t rows) override;
 
   // The session's SessionOpened gets its client_pid from here. Waited for longer once there are runners: to which test
   // a query belongs hangs on it.
@@ -110,6 +114,14 @@ class RingSink : public session::RecordSink {
   std::deque<Waiting> waiting_;
   size_t waiting_bytes_ = 0;
   int64_t client_patience_ns_;
+
+  struct Sampled {
+    uint64_t executions = 0, most_rows = 0;
+    int64_t slowest_ns = 0;
+  };
+  const bool send_values_;
+  std::unordered_map<uint64_t, Sampled> sampled_;  // by text
+  uint64_t random_ = 0x9E3779B97F4A7C15;
 };
 
 }  // namespace pgassay::relay

@@ -76,6 +76,12 @@ struct Parameter {
   uint32_t hash_count = 0;  // in Execution::hashes and ::alternates, behind those of the parameters before
 };
 
+// Of a parameter that was kept as it was sent: its place in Execution::value_bytes.
+struct KeptValue {
+  uint32_t begin = 0, length = 0;
+  bool binary = false;
+};
+
 struct Execution {
   StatementRef statement;     // empty: simple query, function call, or a name never seen parsed
   uint64_t execution_id = 0;  // 0: not begun
@@ -98,6 +104,8 @@ struct Execution {
   std::string deallocates;  // as in PreparedStatement, of a simple query
   std::vector<Parameter> parameters;
   std::vector<uint64_t> hashes, alternates;
+  std::vector<KeptValue> kept_values;  // none unless the sink keeps values; fewer than parameters: not all could be kept
+  std::string value_bytes;
   std::vector<bool> result_formats;  // of the Bind: none, one for all, or one per column; true: binary
 
   Scratch* scratch = nullptr;

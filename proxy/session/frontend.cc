@@ -80,7 +80,18 @@ void BindMessage::OnStatement(std::string_view bytes) {
   statement_ = state_.StatementAsSent(statement_name.view());
 }
 
+// As it was sent, if all of them can be: what is missing makes the others useless.
+void BindMessage::KeepValue(const wire::BoundValue& value, std::string_view bytes) {
+  const bool fits = execution->value_bytes.size() + bytes.size() <= kMaxSentBytes;
+  if (value.is_long || !fits || execution->kept_values.size() != value.index) return;
+  execution->kept_values.push_back({.begin = static_cast<uint32_t>(execution->value_bytes.size()),
+                                    .length = static_cast<uint32_t>(bytes.size()),
+                                    .binary = value.binary});
+  execution->value_bytes += bytes;
+}
+
 void BindMessage::OnParameter(const wire::BoundValue& value, std::string_view bytes) {
+  if (state_.keeps_values()) KeepValue(value, bytes);
   if (value.first) {
     Parameter& parameter = execution->parameters.emplace_back();
     if (statement_ != nullptr && value.index < statement_->parameter_types.size()) {
@@ -298,6 +309,9 @@ void Session::State::OnStartup(const wire::Frame& frame) {
       login_->database = parameters.database;
       login_->application_name = parameters.application_name;
       login_->replication = parameters.replication;
+      if (keeps_values_) {
+        for (const auto& [name, setting] : parameters.settings) login_->settings.emplace_back(name, setting);
+      }
       in_startup_ = false;
       return;
     }

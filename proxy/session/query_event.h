@@ -1,6 +1,7 @@
 // The door between proxy/ and analyzer/: what a relay loop tells the recorder, as records in a ring.
 // Values are borrowed views into the record and live until the ring's Pop(). All times are MonotonicNowNs().
-// Nothing here holds a parameter or a result value: only keyed hashes (base/canonical_value.h). SQL text travels as it
+// Nothing here holds a result value, and no parameter but SentValues, which only a sink that asks for them gets: keyed
+// hashes (base/canonical_value.h). SQL text travels as it
 // was sent and is redacted by the recorder before anything is stored.
 //
 // Order within one loop: a text, a column set or a prepared name comes before the first record that refers to it;
@@ -24,6 +25,7 @@ inline constexpr size_t kMaxTextBytes = size_t{64} * 1024;   // of SQL text kept
 inline constexpr size_t kKnownTexts = 1024;           // texts that a loop takes for known to the recorder
 inline constexpr size_t kMaxParameterBytes = 1024;    // a longer parameter is not hashed
 inline constexpr size_t kMaxHashedParameters = 256;   // per execution; the rest is counted
+inline constexpr size_t kMaxSentBytes = size_t{16} * 1024;  // of an execution's parameters in SentValues; none of them beyond
 inline constexpr size_t kMaxLineageColumns = 8;       // of a result, chosen from RowDescription
 inline constexpr uint64_t kMaxLineageRows = 4096;     // of an execution
 inline constexpr size_t kMaxClientParents = 8;        // from a test's process up to the runner that started it
@@ -89,7 +91,7 @@ struct StatementClosed {    // CloseComplete of a named statement
   std::string_view name;
 };
 
-struct SettingChanged {     // ParameterStatus after login
+struct SettingChanged {     // ParameterStatus after login; for a sink that keeps values also what the StartupMessage set, "options" as a whole
   uint64_t session_id;
   int64_t time_ns;
   std::string_view name, value;
@@ -165,6 +167,20 @@ struct QueryEvent {
   std::vector<ParameterHash> parameters;
 };
 
+struct SentValue {          // one Bind parameter as it was sent
+  uint32_t type_oid;        // as in ParameterHash
+  bool null, binary;
+  std::string_view value;
+};
+
+// All values of an execution that may be planned again; right before its QueryEvent. In memory only: never stored, never shown.
+struct SentValues {
+  uint64_t session_id;
+  uint64_t execution_id;
+  int64_t time_ns;
+  std::vector<SentValue> values;
+};
+
 // What a runner of tests, routes or jobs says on the control socket (docs/control-protocol.md). A mark holds from its time on, for
 // executions sent then, and says all there is to know: the last one of each runner is enough for a new recorder.
 enum class ScopeKind : uint8_t { kTest, kRoute, kJob };
@@ -186,7 +202,7 @@ struct ScopeMark {
 };
 
 using Record = std::variant<SessionOpened, SessionClosed, StatementText, ColumnsDescribed, StatementPrepared,
-                            StatementClosed, SettingChanged, RowBatch, QueryEvent, ScopeMark>;
+                            StatementClosed, SettingChanged, RowBatch, QueryEvent, ScopeMark, SentValues>;
 
 // One record as bytes for a ring, appended to `out` (cleared first). Hashes inside are 8-byte aligned relative to the start.
 void EncodeRecord(const Record& record, std::vector<std::byte>& out);

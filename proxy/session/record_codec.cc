@@ -183,6 +183,16 @@ void Fields(Stream& stream, R& r)
   stream.Field(r.alternates);
 }
 
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, SentValue>
+{
+  stream.Field(r.type_oid);
+  stream.Field(r.null);
+  stream.Field(r.binary);
+  stream.Field(r.value);
+}
+
 // Lists of records: their count, then each.
 template <class Stream, class T>
 void List(Stream& stream, const std::vector<T>& list) {
@@ -278,6 +288,16 @@ void Fields(Stream& stream, R& r)
   stream.Field(r.file);
   stream.Field(r.worker);
   stream.Field(r.application_name);
+}
+
+template <class Stream, class R>
+void Fields(Stream& stream, R& r)
+  requires std::is_same_v<std::remove_const_t<R>, SentValues>
+{
+  stream.Field(r.session_id);
+  stream.Field(r.execution_id);
+  stream.Field(r.time_ns);
+  List(stream, r.values);
 }
 
 template <size_t... kIndex>

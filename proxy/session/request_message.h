@@ -91,6 +91,7 @@ class BindMessage {
 
  private:
   void HashWhole(Parameter& parameter, bool binary, std::string_view bytes);
+  void KeepValue(const wire::BoundValue& value, std::string_view bytes);
   void OnLong(const wire::BoundValue& value, std::string_view bytes);
   void CountElements(std::string_view bytes);
   void Keep(const ValueHash& hash) {

@@ -32,6 +32,8 @@ void Execution::ForgetRun() {
   parameters.clear();
   hashes.clear();
   alternates.clear();
+  kept_values.clear();
+  value_bytes.clear();
 }
 
 void Execution::ForgetAll() {

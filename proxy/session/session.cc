@@ -30,7 +30,8 @@ Session::State::State(SessionIdentity identity, const HashKey& key, RecordSink& 
       sink_(sink),
       scratch_(sink.scratch()),
       session_id_(identity.session_id),
-      login_(std::make_unique<Login>(std::move(identity))) {}
+      login_(std::make_unique<Login>(std::move(identity))),
+      keeps_values_(sink.KeepsValues()) {}
 
 // Speed rests on small sessions: with the reader's strings and a warm loop, an idle one is below 1 KiB.
 static_assert(sizeof(Session::State) <= 768);
@@ -115,6 +116,9 @@ void Session::State::Announce() {
                            .database = login.database,
                            .application_name = login.application_name,
                            .server_version = login.server_version});
+  for (const auto& [name, value] : login.settings) {
+    sink_.Emit(SettingChanged{.session_id = session_id_, .time_ns = now_ns_, .name = name, .value = value});
+  }
   login_.reset();
 }
 
@@ -189,7 +193,22 @@ void Session::State::EmitExecution(Execution& execution, QueryOutcome outcome, s
     first += parameter.hash_count;
   }
   if (outcome != QueryOutcome::kSkipped) ++queries_;
+  if (keeps_values_ && outcome == QueryOutcome::kCompleted) EmitValues(execution, event);
   sink_.Emit(scratch_.event);
+}
+
+void Session::State::EmitValues(const Execution& execution, const QueryEvent& event) {
+  if (execution.parameter_count == 0 || execution.kept_values.size() != execution.parameter_count) return;
+  if (!sink_.WantsValues(event.text_hash, event.done_ns - event.busy_from_ns, event.rows)) return;
+  SentValues sent{.session_id = session_id_, .execution_id = event.execution_id, .time_ns = now_ns_, .values = {}};
+  for (size_t i = 0; i < execution.kept_values.size(); ++i) {
+    const KeptValue& kept = execution.kept_values[i];
+    sent.values.push_back({.type_oid = event.parameters[i].type_oid,
+                           .null = event.parameters[i].null,
+                           .binary = kept.binary,
+                           .value = std::string_view(execution.value_bytes).substr(kept.begin, kept.length)});
+  }
+  sink_.Emit(sent);
 }
 
 StatementRef* Session::State::FindStatement(std::string_view name) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "proxy/session/scratch.h"
 #include "proxy/session/session.h"
@@ -57,6 +58,7 @@ class Session::State {
   const PreparedStatement* StatementAsSent(std::string_view name);
   void OfferText(uint64_t text_hash, uint64_t full_length, std::string_view text);
   // False in a pipeline so deep that its parameters would take more than 16 MiB: they are not hashed then.
+  bool keeps_values() const { return keeps_values_; }
   bool MayHoldHashes() const { return !pending_ || pending_->size() < kMaxTokensWithHashes; }
 
  private:
@@ -67,6 +69,7 @@ class Session::State {
     SessionIdentity identity;
     std::string user, database, application_name, server_version;
     bool replication = false;
+    std::vector<std::pair<std::string, std::string>> settings;  // only if values are kept
   };
   struct Names {
     NameMap<StatementRef> statements;
@@ -79,6 +82,7 @@ class Session::State {
   void LoseOpen(std::string_view sqlstate);
   void Announce();
   void Free();
+  void EmitValues(const Execution& execution, const QueryEvent& event);
   void EmitExecution(Execution& execution, QueryOutcome outcome, std::string_view tag, std::string_view sqlstate);
   StatementRef* FindStatement(std::string_view name);
   ExecutionPtr* FindPortal(std::string_view name);
@@ -177,6 +181,7 @@ class Session::State {
   uint8_t answers_due_ = 0;       // SSLRequest and GSSENCRequest not answered yet
   char transaction_status_ = 0;
   OpaqueReason opaque_ = OpaqueReason::kNone;
+  const bool keeps_values_;
   bool in_startup_ = true;
   bool logged_in_ = false;
   bool terminated_ = false;  // the client said Terminate

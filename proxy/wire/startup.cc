@@ -48,12 +48,17 @@ bool ParseStartupParameters(std::string_view body, StartupParameters& parameters
     if (name.empty()) break;  // the terminator of the list
     const std::string_view value = cursor.String();
     if (!cursor.ok()) return false;
-    if (name == "user") parameters.user = value;
-    if (name == "database") parameters.database = value;
-    if (name == "application_name") parameters.application_name = value;
-    if (name == "replication") {
+    if (name == "user") {
+      parameters.user = value;
+    } else if (name == "database") {
+      parameters.database = value;
+    } else if (name == "application_name") {
+      parameters.application_name = value;
+    } else if (name == "replication") {
       parameters.replication =
           value == "database" || value == "true" || value == "on" || value == "yes" || value == "1";
+    } else {
+      parameters.settings.emplace_back(name, value);
     }
   }
   if (parameters.database.empty()) parameters.database = parameters.user;

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace pgassay::wire {
 
@@ -40,6 +42,7 @@ struct StartupParameters {
   std::string_view database;  // the user's name when none was given
   std::string_view application_name;
   bool replication = false;  // physical or logical
+  std::vector<std::pair<std::string_view, std::string_view>> settings;  // every other one
 };
 bool ParseStartupParameters(std::string_view body, StartupParameters& parameters);
 

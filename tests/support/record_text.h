@@ -102,6 +102,13 @@ struct FullLine {
                        r.runner_id, static_cast<int>(r.phase), static_cast<int>(r.outcome), r.client_pid, r.name,
                        r.file, r.line, r.worker, r.application_name);
   }
+  std::string operator()(const session::SentValues& r) const {
+    std::string line = fmt::format("values of {}", r.execution_id);
+    for (const session::SentValue& v : r.values) {
+      line += fmt::format(" ({} null={} binary={} {})", v.type_oid, v.null, v.binary, v.value);
+    }
+    return line;
+  }
   std::string operator()(const session::SettingChanged& r) const {
     return fmt::format("setting {} {}={}", r.session_id, r.name, r.value);
   }

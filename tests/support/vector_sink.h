@@ -13,6 +13,10 @@ namespace pgassay::tests {
 
 class VectorSink : public session::RecordSink {
  public:
+  explicit VectorSink(bool keeps_values = false) : keeps_values_(keeps_values) {}
+  bool KeepsValues() const override { return keeps_values_; }
+  bool WantsValues(uint64_t /*text_hash*/, int64_t /*database_ns*/, uint64_t /*rows*/) override { return true; }
+
   void Emit(const session::Record& record) override {
     encoded_.emplace_back();
     session::EncodeRecord(record, encoded_.back());
@@ -38,6 +42,7 @@ class VectorSink : public session::RecordSink {
   }
 
  private:
+  const bool keeps_values_;
   std::vector<std::vector<std::byte>> encoded_;
   std::set<uint64_t> texts_, columns_;
 };

@@ -541,6 +541,38 @@ TEST_F(RoundTrip, TheLastCatalogueOfADatabaseIsKept) {
   EXPECT_EQ((*catalogs)[1].problem, "dropped before it could be read");
 }
 
+TEST_F(RoundTrip, TheLastPlansOfAStatementAreKept) {
+  PlanRow plan{.upstream = "127.0.0.1:5432",
+               .database = "shop",
+               .kind = PlanKind::kGeneric,
+               .how = "generic plan",
+               .total_cost = 8.5,
+               .rows = 3,
+               .indexes = {"a \"quoted\" one", "b"},
+               .sequential_scans = {"public.orders"},
+               .plan_json = "[]"};
+  PlanRow failed{
+      .upstream = "127.0.0.1:5432", .database = "shop", .problem = "canceling statement due to lock timeout"};
+  {
+    auto recorder = MustOpen(Options(path_));
+    plan.statement_id = failed.statement_id = recorder->StatementId(7, "SELECT 1", SelectFacts());
+    recorder->SetPlan({.upstream = plan.upstream,
+                       .database = plan.database,
+                       .statement_id = plan.statement_id,
+                       .kind = plan.kind,
+                       .problem = "not yet"});
+    ASSERT_TRUE(recorder->Commit(1).has_value());
+    recorder->SetPlan(failed);
+    ASSERT_TRUE(recorder->Finish(2, true).has_value());
+  }
+  auto recorder = MustOpen(Options(path_, true));
+  recorder->SetPlan(plan);
+  ASSERT_TRUE(recorder->Finish(3, true).has_value());
+  const auto plans = Trace::Open(path_)->Plans();
+  ASSERT_TRUE(plans.has_value()) << plans.error().message;
+  EXPECT_EQ(*plans, (std::vector<PlanRow>{failed, plan}));
+}
+
 TEST_F(RoundTrip, TheViewsAnswer) {
   auto recorder = MustOpen(Options(path_));
   Record(*recorder, 5);

@@ -201,5 +201,41 @@ TEST(RecentHashes, NeverForgetsWhileItHasRoomAndIsBoundedAfter) {
   EXPECT_TRUE(few.Insert(hashes[0]));
 }
 
+TEST_F(RingSinkTest, AsksForAnEvenSampleOfValuesTheSlowestAndTheLargest) {
+  RingSink off(producer_, totals_, recorder_);
+  EXPECT_FALSE(off.KeepsValues());
+  RingSink sink(producer_, totals_, recorder_, true);
+  EXPECT_TRUE(sink.KeepsValues());
+  constexpr uint64_t kTexts = 400;
+  constexpr size_t kExecutions = 64;
+  std::array<uint64_t, kExecutions> wanted{};
+  for (uint64_t text = 1; text <= kTexts; ++text) {
+    for (uint64_t& count : wanted) count += sink.WantsValues(text, 0, 0) ? 1 : 0;
+  }
+  for (size_t i = 0; i < kExecutions; ++i) {
+    const double share = i < 8 ? 1 : 8.0 / static_cast<double>(i + 1);
+    EXPECT_NEAR(static_cast<double>(wanted[i]), share * kTexts, 60) << i;  // three standard deviations
+  }
+  EXPECT_TRUE(sink.WantsValues(1, 1000, 0));
+  EXPECT_TRUE(sink.WantsValues(1, 1000, 50));
+}
+
+TEST_F(RingSinkTest, DropsValuesBeforeEvents) {
+  RingSink sink(producer_, totals_, recorder_, true);
+  const std::string value(300, 'x');
+  const session::SentValues sent{.session_id = 1,
+                                 .execution_id = 2,
+                                 .time_ns = 3,
+                                 .values = {{.type_oid = 25, .null = false, .binary = false, .value = value}}};
+  for (int i = 0; i < 100; ++i) sink.Emit(sent);
+  EXPECT_EQ(totals_.dropped_events.load(), 0U);
+  sink.Emit(Text(9, "select 1"));  // the reserve is there for it
+  EXPECT_EQ(totals_.dropped_events.load(), 0U);
+  const auto records = TakeAll();
+  EXPECT_GT(records.size(), 3U);
+  EXPECT_LT(records.size(), 100U);
+  EXPECT_TRUE(std::holds_alternative<session::StatementText>(records.back()));
+}
+
 }  // namespace
 }  // namespace pgassay::relay

@@ -61,6 +61,7 @@ struct GoldenLine {
   std::string operator()(const ColumnsDescribed&) const { return {}; }
   std::string operator()(const RowBatch&) const { return {}; }
   std::string operator()(const ScopeMark&) const { return {}; }
+  std::string operator()(const SentValues&) const { return {}; }
 };
 
 // Plays a script line by line, and writes it again with what was said below each line.

@@ -37,8 +37,8 @@ inline SessionIdentity TestIdentity() {
 // The session's owner until the test has looked at its records.
 class Player {
  public:
-  explicit Player(unsigned char key_seed = 1)
-      : key_(HashKey::ForTests(key_seed)), session_(TestIdentity(), key_, sink_) {}
+  explicit Player(unsigned char key_seed = 1, bool keeps_values = false)
+      : key_(HashKey::ForTests(key_seed)), sink_(keeps_values), session_(TestIdentity(), key_, sink_) {}
 
   void Play(const tests::Conversation& conversation, int64_t now_ns = 1000) {
     for (const tests::Chunk& chunk : conversation) Hear(chunk.origin, chunk.bytes, now_ns);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
+
 #include "tests/proxy/session/run_conversation.h"
 
 namespace pgassay::session {
@@ -55,6 +57,86 @@ TEST(SessionLogin, AcceptedEncryptionIsOpaque) {
     EXPECT_EQ(played.bytes.opaque, 12U);
     EXPECT_TRUE(played.accounted);
   }
+}
+
+// ---- values, for a sink that keeps them
+
+Conversation BoundTwice(const std::vector<Value>& values) {
+  const std::string bind = Bind("", "s", values, {1, 0, 0});
+  Conversation whole = {
+      Client(StartupMessage({{"user", "alice"}, {"options", "-c search_path=x"}, {"TimeZone", "UTC"}})),
+      Server(AuthenticationOk() + BackendKeyData(99, "key!") + ReadyForQuery())};
+  whole.push_back(Client(Parse("s", "select 1", {kInt4, kText, 0}) + bind + Execute("") + Sync()));
+  whole.push_back(Server(ParseComplete() + BindComplete() + CommandComplete("SELECT 0") + ReadyForQuery()));
+  whole.push_back(Client(bind + Execute("") + Sync()));
+  whole.push_back(Server(BindComplete() + ErrorResponse("22P02") + ReadyForQuery()));
+  return whole;
+}
+
+std::vector<SentValues> ValuesOf(const Conversation& conversation, bool keeps_values) {
+  Player player(1, keeps_values);
+  player.Play(conversation);
+  player.End();
+  std::vector<SentValues> all = player.sink().All<SentValues>();
+  for (SentValues& sent : all) {  // the sink dies with the player
+    for (SentValue& value : sent.values) {
+      static std::deque<std::string> texts;
+      value.value = texts.emplace_back(value.value);
+    }
+  }
+  return all;
+}
+
+TEST(SessionValues, AreGivenAsTheyWereSentBeforeTheirQueryEvent) {
+  const auto sent = ValuesOf(BoundTwice({Int32(42), "ann", std::nullopt}), true);
+  ASSERT_EQ(sent.size(), 1U);  // the second execution failed
+  EXPECT_EQ(sent[0].execution_id, 1U);
+  ASSERT_EQ(sent[0].values.size(), 3U);
+  EXPECT_EQ(sent[0].values[0].type_oid, kInt4);
+  EXPECT_TRUE(sent[0].values[0].binary);
+  EXPECT_EQ(sent[0].values[0].value, Int32(42));
+  EXPECT_FALSE(sent[0].values[1].binary);
+  EXPECT_EQ(sent[0].values[1].value, "ann");
+  EXPECT_TRUE(sent[0].values[2].null);
+}
+
+TEST(SessionValues, AreNowhereForASinkThatDoesNotKeepThem) {
+  Player player;
+  player.Play(BoundTwice({Int32(42), "ann", std::nullopt}));
+  player.End();
+  EXPECT_TRUE(player.sink().All<SentValues>().empty());
+  EXPECT_TRUE(player.sink().All<SettingChanged>().empty());
+}
+
+TEST(SessionValues, ComeWithWhatTheStartupMessageSet) {
+  Player player(1, true);
+  player.Play(BoundTwice({Int32(42), "ann", std::nullopt}));
+  const auto settings = player.sink().All<SettingChanged>();
+  ASSERT_EQ(settings.size(), 2U);
+  EXPECT_EQ(settings[0].name, "options");
+  EXPECT_EQ(settings[0].value, "-c search_path=x");
+  EXPECT_EQ(settings[1].name, "TimeZone");
+}
+
+TEST(SessionValues, AreAllOrNone) {
+  EXPECT_TRUE(ValuesOf(BoundTwice({Int32(42), std::string(kMaxParameterBytes + 1, 'x'), "a"}), true).empty());
+  const std::vector<Value> many(40, std::string(kMaxParameterBytes, 'x'));  // each is short, all are too long
+  const Conversation conversation =
+      AfterLogin({Client(Parse("", "select 1") + Bind("", "", many) + Execute("") + Sync()),
+                  Server(ParseComplete() + BindComplete() + CommandComplete("SELECT 0") + ReadyForQuery())});
+  EXPECT_TRUE(ValuesOf(conversation, true).empty());
+}
+
+TEST(SessionValues, AreTheSameForEverySplit) {
+  const Conversation conversation = BoundTwice({Int32(42), "ann", std::nullopt});
+  const auto lines = [](const Conversation& played) {
+    Player player(1, true);
+    player.Play(played);
+    player.End();
+    return FullLines(player.sink().Records());
+  };
+  const auto whole = lines(conversation);
+  EXPECT_EQ(lines(InPieces(conversation, 1)), whole);
 }
 
 TEST(SessionEnd, SaysWhatTheBytesSaid) {
