@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -114,6 +115,18 @@ void RenumberStatements(std::vector<Finding>& findings, const std::unordered_map
     renumber(finding.statement);
     if (finding.parent) renumber(finding.parent->statement);
     for (FindingStep& step : finding.steps) renumber(step.statement);
+  }
+}
+
+// Of statements that no earlier trace has plans of.
+void AddPlans(std::vector<trace::PlanRow> plans, const std::unordered_map<int64_t, int64_t>& ids, Report& report) {
+  std::set<int64_t> known;
+  for (const trace::PlanRow& row : report.plans) known.insert(row.statement_id);
+  for (trace::PlanRow& row : plans) {
+    const auto id = ids.find(row.statement_id);
+    if (id == ids.end() || known.contains(id->second)) continue;
+    row.statement_id = id->second;
+    report.plans.push_back(std::move(row));
   }
 }
 
@@ -246,6 +259,7 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
     std::vector<Finding> findings = detectors::Detect(*view, options.rules);
     const auto ids = statements.Merge(std::move(view->statements), std::move(view->columns), view->tags);
     RenumberStatements(findings, ids);
+    AddPlans(std::move(view->plans), ids, report);
     AddScopes(view->units, scopes);
     if (options.timelines) {
       if (const auto added = AddTimelines(*trace, findings, ids, report); !added) return std::unexpected(added.error());

@@ -7,6 +7,7 @@
 #include "analyzer/detectors/words.h"
 #include "reporters/finding_text.h"
 #include "reporters/json_parts.h"
+#include "reporters/plan_text.h"
 #include "reporters/timeline.h"
 
 namespace pgassay::reporters {
@@ -98,6 +99,7 @@ void WriteFinding(const Report& report, const Finding& finding, std::span<const 
     WriteFigures(evidence, page);
   }
   WriteTimeline(report, finding, timeline, page);
+  WritePlans(report, finding.statement.statement_id, page);
   page.Blank();
   if (finding.executions > 0) page.WriteLabelled(1, "price", 10, PriceText(finding, style.round_trip_ms));
   page.WriteLabelled(1, "severity", 10, SeverityName(finding.severity));
@@ -117,6 +119,7 @@ void WriteFindingJson(const Report& report, const Finding& finding, std::span<co
                       std::ostream& out) {
   Json json = JsonHead(report);
   json["finding"] = JsonFinding(finding, detectors::kDefaultRoundTripMs);
+  json["plans"] = JsonPlans(report, finding.statement.statement_id);
   json["timeline"] = Json::array();
   for (const TimelineBlock& block : FoldTimeline(timeline)) {
     Json steps = Json::array();

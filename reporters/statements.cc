@@ -9,6 +9,7 @@
 #include "analyzer/detectors/words.h"
 #include "reporters/finding_text.h"
 #include "reporters/json_parts.h"
+#include "reporters/plan_text.h"
 
 namespace pgassay::reporters {
 namespace {
@@ -175,6 +176,7 @@ void WriteStatement(const Report& report, const StatementRow& statement, const R
       line("finding", fmt::format("{} {} {}", ShortId(report, finding), RuleLabel(finding), WithArrows(finding.title)));
   }
   WriteColumns(report, statement, page);
+  WritePlans(report, statement.statement_id, page);
 }
 
 void WriteStatementJson(const Report& report, const StatementRow& statement, std::ostream& out) {
@@ -191,6 +193,7 @@ void WriteStatementJson(const Report& report, const StatementRow& statement, std
                        {"nulls", row.nulls},
                        {"bytes", row.bytes}});
   }
+  json["statement"]["plans"] = JsonPlans(report, statement.statement_id);
   DumpJson(json, out);
 }
 

@@ -223,6 +223,7 @@ Result<TraceView> LoadTraceView(const trace::Trace& trace) {
   if (auto r = load(view.unit_statements, trace.UnitStatements()); !r) return std::unexpected(r.error());
   if (auto r = load(view.edges, trace.Edges()); !r) return std::unexpected(r.error());
   if (auto r = load(view.repeats, trace.Repeats()); !r) return std::unexpected(r.error());
+  if (auto r = load(view.plans, trace.Plans()); !r) return std::unexpected(r.error());
   auto catalogs = trace.Catalogs();
   if (!catalogs) return std::unexpected(catalogs.error());
   for (trace::CatalogRow& row : *catalogs) {

@@ -1,7 +1,8 @@
 // A catalogue snapshot from the "tables" of a case file, in few words:
 //   {"orders": {"rows": 5000, "primary": ["id"], "columns": [["id", "integer"], ["state", {"type": "text", "distinct":
 //   4}]],
-//               "indexes": [["user_id"], {"columns": ["doc"], "method": "gin", "unique": false, "where": "…"}],
+//               "indexes": [["user_id"], {"columns": ["doc"], "method": "gin", "class": "jsonb_path_ops", "unique":
+//               false, "where": "…"}],
 //               "references": {"user_id": "users.id"}, "checks": ["state"], "comment": "…", "updated": 3,
 //               "measured": [["copy", "user_id, email", "users: id, email", {"rows": 900, "equal": 900}]]}}
 #pragma once
@@ -88,6 +89,7 @@ class CatalogCase {
       column.domain = said.value("domain", "");
       column.distinct = said.value("distinct", 0.0);
       column.null_fraction = said.value("nulls", -1.0);
+      column.collation_is_c = said.value("collation_is_c", false);
       column.average_width = said.value("width", -1);
       column.comment = said.value("comment", "");
       relation.columns.push_back(std::move(column));
@@ -122,6 +124,7 @@ class CatalogCase {
     index.primary = primary;
     index.unique = primary || said.value("unique", false);
     for (const int16_t attnum : Numbers(relation, said.at("columns"))) index.keys.push_back({.attnum = attnum});
+    if (said.contains("class")) index.keys.front().operator_class = said["class"].get<std::string>();
     if (said.contains("expression")) index.keys.push_back({.expression = said["expression"].get<std::string>()});
     snapshot_.indexes.push_back(std::move(index));
   }

@@ -9,6 +9,7 @@
 //   units            {id, kind, label, scope, phase, joined_to, database_ms, flags}
 //   unit_statements, repeats, edges: the rows' own names; statement ids as "statement", "parent", "child"
 //   tables           catalog_case.h
+//   plans            {statement, kind, how, plan: EXPLAIN's JSON, without the array and "Plan" around it}, of "tables"
 #pragma once
 
 #include <algorithm>
@@ -47,6 +48,7 @@ class ViewCase {
       if (!snapshot) throw std::invalid_argument(snapshot.error().message);
       view_.catalogs.push_back(std::move(*snapshot));
     }
+    for (const Json& item : json.value("plans", Json::array())) view_.plans.push_back(PlanOf(item));
     detectors::ResolveJoinedUnits(view_);
   }
   const TraceView& view() const { return view_; }
@@ -129,6 +131,19 @@ class ViewCase {
       facts.outputs.push_back(std::move(output));
     }
     if (json.contains("target")) facts.target = ColumnOf(facts, json["target"].get<std::string>() + ".x").relation;
+    return row;
+  }
+
+  static trace::PlanRow PlanOf(const Json& json) {
+    trace::PlanRow row{.upstream = "127.0.0.1:5432", .database = "shop"};
+    row.statement_id = json.at("statement").get<int64_t>();
+    const std::string kind = json.value("kind", "values");
+    for (const auto known :
+         {trace::PlanKind::kValues, trace::PlanKind::kGeneric, trace::PlanKind::kNoSequentialScans}) {
+      if (trace::PlanKindName(known) == kind) row.kind = known;
+    }
+    row.how = json.value("how", "planned with the values of one execution");
+    row.plan_json = Json::array({{{"Plan", json.at("plan")}}}).dump();
     return row;
   }
 

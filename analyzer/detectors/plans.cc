@@ -1,0 +1,54 @@
+#include "analyzer/detectors/plans.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analyzer/detectors/words.h"
+
+namespace pgassay::detectors {
+
+std::optional<StatementPlan> PlanOf(const TraceView& view, const catalog::Snapshot& database, int64_t statement_id) {
+  std::optional<StatementPlan> found;
+  for (const trace::PlanRow& row : view.plans) {
+    const bool here = row.upstream == database.upstream && row.database == database.database;
+    if (row.statement_id != statement_id || !here || !row.problem.empty()) continue;
+    auto plan = catalog::PlanTree(row.plan_json);
+    if (!plan) continue;
+    if (row.kind == trace::PlanKind::kNoSequentialScans) {
+      if (found) found->structural = std::move(*plan);
+    } else if (!found) {
+      found = StatementPlan{.row = &row, .plan = std::move(*plan)};
+    }
+  }
+  return found;
+}
+
+bool IsNodeOf(const Table& table, const catalog::PlanNode& node) {
+  if (node.relation.empty()) return false;
+  const catalog::Relation* relation = table.snapshot->FindRelation(node.schema, node.relation);
+  for (int depth = 0; relation != nullptr && depth < 16; ++depth) {
+    if (relation->oid == table.relation->oid) return true;
+    if (relation->parent_oid == 0) return false;
+    relation = table.snapshot->FindRelation(relation->parent_oid);
+  }
+  return false;
+}
+
+const catalog::PlanNode* FilteringScan(const Table& table, const catalog::PlanNode& plan) {
+  const catalog::PlanNode* found = nullptr;
+  catalog::ForEachNode(plan, [&](const catalog::PlanNode& node) {
+    const bool filters = node.type == "Seq Scan" && !node.Condition("Filter").empty() && IsNodeOf(table, node);
+    if (filters && (found == nullptr || node.own_cost > found->own_cost)) found = &node;
+  });
+  return found;
+}
+
+Evidence PlanEvidence(const Table& table, const StatementPlan& plan, const catalog::PlanNode& scan) {
+  return {fmt::format("{}: cost {:.2f} of {:.2f} is this scan, {} of {} rows expected of it", plan.row->how,
+                      scan.own_cost, plan.plan.total_cost, Count(static_cast<uint64_t>(scan.rows)),
+                      Count(static_cast<uint64_t>(std::max(0.0, table.relation->rows)))),
+          {{"total_cost", plan.plan.total_cost}, {"scan_cost", scan.own_cost}, {"expected_rows", scan.rows}}};
+}
+
+}  // namespace pgassay::detectors

@@ -1,0 +1,83 @@
+#include "reporters/plan_text.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "analyzer/catalog/plan_tree.h"
+#include "analyzer/detectors/words.h"
+
+namespace pgassay::reporters {
+namespace {
+
+using catalog::PlanNode;
+using trace::PlanKind;
+
+std::string NodeText(const PlanNode& node) {
+  std::string text = node.type;
+  if (!node.index.empty()) text += " " + node.index;
+  if (!node.relation.empty()) text += " on " + node.relation;
+  if (!node.alias.empty() && node.alias != node.relation) text += " " + node.alias;
+  return text;
+}
+
+void WriteNode(const PlanNode& node, size_t depth, const PlanNode& most, double whole, Page& page) {
+  const size_t indent = 4 + 2 * depth;
+  std::string text = (depth == 0 ? "" : "→ ") + NodeText(node);
+  text +=
+      fmt::format(" · cost {:.2f} · {}", node.total_cost, detectors::Counted(static_cast<uint64_t>(node.rows), "row"));
+  const bool expensive = &node == &most && whole > 0;
+  if (expensive) text += fmt::format(" ← {} of the cost", detectors::Percent(node.own_cost / whole));
+  page.Write(indent, text, expensive ? Ink::kWarning : Ink::kPlain, 4);
+  for (const auto& [name, condition] : node.conditions) {
+    page.Write(indent + (depth == 0 ? 2 : 4), fmt::format("{}: {}", name, condition), Ink::kDim, 2);
+  }
+  for (const PlanNode& child : node.children) WriteNode(child, depth + 1, most, whole, page);
+}
+
+std::string HeadOf(const trace::PlanRow& row) {
+  if (row.kind == PlanKind::kNoSequentialScans) return "the same with sequential scans switched off";
+  std::string head = row.how;
+  if (row.executions > 1)
+    head += fmt::format(" · the costliest of {}, mean cost {:.2f}", row.executions, row.total_cost);
+  return head;
+}
+
+}  // namespace
+
+void WritePlans(const Report& report, int64_t statement_id, Page& page) {
+  for (const trace::PlanRow& row : report.plans) {
+    if (row.statement_id != statement_id) continue;
+    page.Blank();
+    if (!row.problem.empty()) {
+      page.Write(1, fmt::format("plan ({}): there is none: {}", trace::PlanKindName(row.kind), row.problem), Ink::kDim);
+      continue;
+    }
+    page.Write(1, "plan: " + HeadOf(row), Ink::kBold, 2);
+    const auto plan = catalog::PlanTree(row.plan_json);
+    if (!plan) {
+      page.Write(4, plan.error().message, Ink::kDim);
+      continue;
+    }
+    WriteNode(*plan, 0, catalog::MostExpensive(*plan), plan->total_cost, page);
+  }
+}
+
+Json JsonPlans(const Report& report, int64_t statement_id) {
+  Json plans = Json::array();
+  for (const trace::PlanRow& row : report.plans) {
+    if (row.statement_id != statement_id) continue;
+    const Json plan = Json::parse(row.plan_json, nullptr, false);
+    plans.push_back({{"kind", trace::PlanKindName(row.kind)},
+                     {"how", row.how},
+                     {"executions", row.executions},
+                     {"total_cost", row.total_cost},
+                     {"rows", row.rows},
+                     {"indexes", row.indexes},
+                     {"sequential_scans", row.sequential_scans},
+                     {"plan", plan.is_discarded() ? Json() : plan},
+                     {"problem", row.problem}});
+  }
+  return plans;
+}
+
+}  // namespace pgassay::reporters

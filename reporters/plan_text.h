@@ -1,0 +1,16 @@
+// A statement's plans, drawn as trees. Pure; unescaped: Page escapes.
+#pragma once
+
+#include <cstdint>
+
+#include "analyzer/report.h"
+#include "reporters/json_parts.h"
+#include "reporters/text.h"
+
+namespace pgassay::reporters {
+
+// Nothing where the statement was not planned.
+void WritePlans(const Report& report, int64_t statement_id, Page& page);
+Json JsonPlans(const Report& report, int64_t statement_id);
+
+}  // namespace pgassay::reporters
