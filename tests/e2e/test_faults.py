@@ -253,11 +253,12 @@ def until_the_end(to: Wire) -> list[tuple[bytes, bytes]]:
 
 def test_a_server_that_dies_in_the_middle_of_a_query(pgassay_binary: Path, tmp_path: Path) -> None:
     """Immediate shutdown while one query runs and another's rows are on their way: the client sees what it would see without us."""
-    try:
-        server = PrivatePostgres().start()
-    except NoServer as error:
-        pytest.skip(str(error))
-    with server, running_proxy(pgassay_binary, server, tmp_path / "trace.db") as proxy:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(PrivatePostgres())
+        except NoServer as error:
+            pytest.skip(str(error))
+        proxy = stack.enter_context(running_proxy(pgassay_binary, server, tmp_path / "trace.db"))
         ends = []
         for port in (server.port, proxy.port):
             waiting = wire(server, port)
