@@ -11,6 +11,7 @@ using namespace testing;  // NOLINT(google-build-using-namespace): the simulator
 
 class Silent : public LineageSink {
  public:
+  void OnScope(const Scope& /*scope*/) override {}
   void OnUnit(const Unit& /*unit*/) override {}
   void OnUnitStatement(const UnitStatement& /*row*/) override {}
   void OnEdge(const Edge& /*edge*/) override {}
