@@ -97,10 +97,11 @@ void Record(benchmark::State& state, bool prepared) {
         {.path = directory + "/" + std::to_string(++file) + ".db", .append = false, .command = "bench"});
     if (!recorder) abort();
     ingest::Ingest ingest(recorded.key(), **recorder, {});
+    session::Record record;
     int64_t now_ns = 0;
     int executions = 0;
     for (const auto& bytes : recorded.records()) {
-      const session::Record record = session::DecodeRecord(bytes);
+      session::DecodeRecord(bytes, record);
       now_ns = std::max(now_ns, session::RecordTimeNs(record));
       ingest.OnRecord(record);
       if (!std::holds_alternative<session::QueryEvent>(record) || ++executions % kExecutionsPerCommit != 0) continue;

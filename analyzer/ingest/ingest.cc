@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -76,12 +75,24 @@ std::vector<int64_t> ParentsOf(const session::SessionOpened& opened) {
   return parents;
 }
 
-// A parameter that outlives its record: of a Bind, or an argument of EXECUTE.
+// Parameters that outlive their record: of a Bind, or the arguments of EXECUTE. Memory that the next execution uses
+// again.
 struct Parameter {
   uint32_t type_oid = 0;
-  bool null = false;
   int64_t array_length = -1;
+  size_t first_hash = 0, hash_count = 0;  // in Parameters::hashes
+};
+struct Parameters {
+  std::vector<Parameter> list;
   std::vector<ValueHash> hashes;
+
+  void Clear() {
+    list.clear();
+    hashes.clear();
+  }
+  std::span<const ValueHash> HashesOf(const Parameter& parameter) const {
+    return std::span(hashes).subspan(parameter.first_hash, parameter.hash_count);
+  }
 };
 
 struct DescribedColumn {
@@ -93,7 +104,7 @@ struct DescribedColumn {
 
 struct Cursor {
   TextStatement statement;
-  std::vector<Parameter> parameters;
+  Parameters parameters;
   uint64_t execution_id = 0;  // of the first FETCH: the one that counts as the execution
   uint64_t rows = 0;
 };
@@ -103,8 +114,36 @@ struct Prepared {
   std::shared_ptr<const Text> inner;  // by SQL
 };
 
+struct RelationName {
+  std::string schema, name;
+};
+
+struct ColumnSet {
+  std::vector<ResultColumn> columns;
+  bool whole = false;        // every OID has a name
+  uint64_t names_known = 0;  // of the database when it was made
+};
+
+// A statement's result as it was described.
+struct ResultKey {
+  int64_t statement_id = 0;
+  uint64_t columns_hash = 0;
+  friend bool operator==(const ResultKey&, const ResultKey&) = default;
+};
+struct HashResultKey {
+  size_t operator()(const ResultKey& key) const {
+    return CombineHashes(key.columns_hash, static_cast<uint64_t>(key.statement_id));
+  }
+};
+
+// What scopes OIDs: a database of an upstream.
+struct Database {
+  std::map<uint32_t, RelationName> relation_names;
+  std::unordered_map<ResultKey, ColumnSet, HashResultKey> column_sets;
+};
+
 struct SessionState {
-  std::string database;  // upstream and name: OIDs are scoped by it
+  Database* database = nullptr;  // never null once it is in sessions_
   std::map<std::string, Prepared, std::less<>> prepared;
   std::map<std::string, Cursor, std::less<>> cursors;
   SessionSettings settings;
@@ -112,24 +151,14 @@ struct SessionState {
   std::vector<catalog::BindValue> values;
 };
 
-struct RelationName {
-  std::string schema, name;
-};
-
 // What an execution runs, after names are resolved.
 struct Resolved {
   const Shape* shape = nullptr;
-  const TextStatement* statement = nullptr;         // whose slots the sinks refer to; null: no SQL
-  const TextStatement* sent = nullptr;              // what was sent: EXECUTE, FETCH, or the same
-  std::optional<std::vector<Parameter>> arguments;  // in place of the Bind's
-  Cursor* cursor = nullptr;                         // first FETCH of it
-  const Cursor* continued = nullptr;                // later FETCH of it
-};
-
-struct ColumnSet {
-  std::vector<ResultColumn> columns;
-  bool whole = false;        // every OID has a name
-  uint64_t names_known = 0;  // of the database when it was made
+  const TextStatement* statement = nullptr;  // whose slots the sinks refer to; null: no SQL
+  const TextStatement* sent = nullptr;       // what was sent: EXECUTE, FETCH, or the same
+  bool with_arguments = false;               // of EXECUTE: they stand in place of the Bind's parameters
+  Cursor* cursor = nullptr;                  // first FETCH of it
+  const Cursor* continued = nullptr;         // later FETCH of it
 };
 
 }  // namespace
@@ -147,8 +176,8 @@ class Ingest::State {
   }
 
   void On(const session::SessionOpened& opened) {
-    SessionState& state = sessions_[opened.session_id];
-    state.database = std::string(opened.upstream_address) + "/" + std::string(opened.database);
+    SessionState& state = SessionOf(opened.session_id);
+    state.database = &databases_[std::string(opened.upstream_address) + "/" + std::string(opened.database)];
     state.settings = SessionSettings(std::string(opened.user));
     trace::SessionRow row;
     row.session_id = opened.session_id;
@@ -189,7 +218,7 @@ class Ingest::State {
   void On(const session::ColumnsDescribed& described) {
     if (described_.size() >= kMaxDescribed) {
       described_.clear();
-      column_sets_.clear();
+      for (auto& [name, database] : databases_) database.column_sets.clear();
     }
     auto& columns = described_[described.columns_hash];
     columns.clear();
@@ -200,25 +229,25 @@ class Ingest::State {
 
   void On(const session::StatementPrepared& prepared) {
     texts_.Pin(prepared.text_hash);
-    sessions_[prepared.session_id].prepared[std::string(prepared.name)] = {.text_hash = prepared.text_hash,
+    SessionOf(prepared.session_id).prepared[std::string(prepared.name)] = {.text_hash = prepared.text_hash,
                                                                            .inner = {}};
     lineage_.OnPrepared(prepared.session_id, prepared.name);
   }
 
   void On(const session::StatementClosed& closed) {
-    auto& prepared = sessions_[closed.session_id].prepared;
+    auto& prepared = SessionOf(closed.session_id).prepared;
     if (const auto found = prepared.find(closed.name); found != prepared.end()) prepared.erase(found);
   }
 
   void On(const session::SettingChanged& changed) {
-    if (plans_) sessions_[changed.session_id].settings.OnReport(changed.name, changed.value);
+    if (plans_) SessionOf(changed.session_id).settings.OnReport(changed.name, changed.value);
     if (changed.name != "application_name") return;
     recorder_.SetApplicationName(changed.session_id, changed.value);
     lineage_.OnApplicationName(changed.session_id, changed.value);
   }
 
   void On(const session::SentValues& sent) {
-    SessionState& session = sessions_[sent.session_id];
+    SessionState& session = SessionOf(sent.session_id);
     session.values_of = sent.execution_id;
     session.values.clear();
     for (const session::SentValue& value : sent.values) {
@@ -230,7 +259,7 @@ class Ingest::State {
   void On(const session::ScopeMark& mark) { lineage_.OnScopeMark(mark); }
 
   void On(const RowBatch& batch) {
-    SessionState& session = sessions_[batch.session_id];
+    SessionState& session = SessionOf(batch.session_id);
     const Resolved resolved = Resolve(session, batch.text_hash, batch.statement_index, batch.statement_name);
     if (resolved.shape == nullptr) return;
     const auto columns = ColumnsOf(session, batch.session_id, *resolved.shape, batch.columns_hash);
@@ -250,13 +279,11 @@ class Ingest::State {
 
   void On(const QueryEvent& event) {
     if (event.outcome == QueryOutcome::kSkipped) return;  // the server never ran it
-    SessionState& session = sessions_[event.session_id];
-    Resolved resolved = ResolveQuery(session, event);
+    SessionState& session = SessionOf(event.session_id);
+    const Resolved resolved = ResolveQuery(session, event);
     const auto columns = ColumnsOf(session, event.session_id, *resolved.shape, event.columns_hash);
-    std::vector<Parameter> parameters = resolved.arguments ? std::move(*resolved.arguments) : ParametersOf(event);
+    ReadParameters(resolved, event);
     const bool continues_cursor = resolved.continued != nullptr;
-    const std::vector<lineage::SinkValue> sinks =
-        continues_cursor ? std::vector<lineage::SinkValue>{} : SinkValues(resolved, parameters);
 
     lineage::Execution execution;
     execution.execution_no = recorder_.NextExecutionNo();
@@ -268,7 +295,7 @@ class Ingest::State {
     execution.columns_hash = event.columns_hash;
     if (!continues_cursor) execution.columns = columns;
     execution.rows_follow = resolved.cursor != nullptr;
-    execution.sinks = sinks;
+    if (!continues_cursor) execution.sinks = SinkValues(resolved);
     execution.parameters_hash = ParametersHash(event, resolved);
     execution.result_hash = event.result_hash;
     execution.sent_ns = event.sent_ns;
@@ -291,8 +318,8 @@ class Ingest::State {
     Store(event, execution, unit_id);
     StoreTags(execution);
     if (execution.completed) catalogs_.OnExecution(event.session_id, shape.facts.operation, event.done_ns);
-    if (execution.completed && plans_) KeepForPlanning(session, resolved, event, parameters);
-    if (execution.completed) ApplyNames(session, resolved, event, std::move(parameters));
+    if (execution.completed && plans_) KeepForPlanning(session, resolved, event);
+    if (execution.completed) ApplyNames(session, resolved, event);
   }
 
   void PollCatalogs(int64_t now_ns) { catalogs_.Poll(now_ns, recorder_); }
@@ -313,6 +340,12 @@ class Ingest::State {
     return {.statement_id = shape.statement_id, .operation = shape.facts.operation, .facts = &shape.facts};
   }
 
+  SessionState& SessionOf(uint64_t session_id) {
+    SessionState& session = sessions_[session_id];
+    if (session.database == nullptr) session.database = &databases_[{}];  // its announcement was lost
+    return session;
+  }
+
   // Which statement runs: the text's k-th, or what EXECUTE or FETCH stand for. A null shape: unknown.
   Resolved Resolve(SessionState& session, uint64_t text_hash, uint32_t index, std::string_view bound_name) {
     Resolved resolved;
@@ -323,7 +356,7 @@ class Ingest::State {
     if (resolved.sent->verb == NamedVerb::kExecute) {
       const Text* const named = PreparedText(session, resolved.sent->name);
       if (named != nullptr && named->statements.size() == 1) {
-        resolved.arguments = Arguments(*resolved.sent);
+        resolved.with_arguments = true;
         resolved.statement = &named->statements.front();
         resolved.shape = resolved.statement->shape;
       }
@@ -334,7 +367,6 @@ class Ingest::State {
         resolved.shape = cursor.statement.shape;
         if (cursor.rows == 0) {
           resolved.cursor = &cursor;
-          resolved.arguments = cursor.parameters;
         } else {
           resolved.continued = &cursor;
         }
@@ -362,34 +394,35 @@ class Ingest::State {
     return found->second.inner ? found->second.inner.get() : texts_.Find(found->second.text_hash);
   }
 
-  // EXECUTE name (a, b): each slot of the text is an argument.
-  static std::vector<Parameter> Arguments(const TextStatement& execute) {
-    std::vector<Parameter> arguments;
-    for (const sql::SlotValue& value : execute.values) {
-      Parameter argument;
-      argument.null = value.null;
-      if (value.hash.hash != 0) argument.hashes.push_back(value.hash);
-      arguments.push_back(std::move(argument));
+  void ReadParameters(const Resolved& resolved, const QueryEvent& event) {
+    if (resolved.cursor != nullptr) {
+      parameters_ = resolved.cursor->parameters;
+      return;
     }
-    return arguments;
-  }
-
-  static std::vector<Parameter> ParametersOf(const QueryEvent& event) {
-    std::vector<Parameter> parameters;
-    parameters.reserve(event.parameters.size());
+    parameters_.Clear();
+    if (resolved.with_arguments) return ReadArguments(*resolved.sent);
     for (const session::ParameterHash& sent : event.parameters) {
-      Parameter parameter{
-          .type_oid = sent.type_oid, .null = sent.null, .array_length = sent.array_length, .hashes = {}};
+      parameters_.list.push_back({.type_oid = sent.type_oid,
+                                  .array_length = sent.array_length,
+                                  .first_hash = parameters_.hashes.size(),
+                                  .hash_count = sent.hashed ? sent.hashes.size() : 0});
       for (size_t i = 0; sent.hashed && i < sent.hashes.size(); ++i) {
-        parameter.hashes.push_back({sent.hashes[i], sent.alternates[i]});
+        parameters_.hashes.push_back({sent.hashes[i], sent.alternates[i]});
       }
-      parameters.push_back(std::move(parameter));
     }
-    return parameters;
   }
 
-  static void AddSlot(lineage::SinkValue& sink, const TextStatement& statement, int slot, bool any_array,
-                      const std::vector<Parameter>& parameters) {
+  // EXECUTE name (a, b): each slot of the text is an argument.
+  void ReadArguments(const TextStatement& execute) {
+    for (const sql::SlotValue& value : execute.values) {
+      const bool hashed = value.hash.hash != 0;
+      parameters_.list.push_back(
+          {.first_hash = parameters_.hashes.size(), .hash_count = hashed ? size_t{1} : size_t{0}});
+      if (hashed) parameters_.hashes.push_back(value.hash);
+    }
+  }
+
+  void AddSlot(lineage::SinkValue& sink, const TextStatement& statement, int slot, bool any_array) const {
     const sql::Slot& at = statement.slots[static_cast<size_t>(slot)];
     sink.elements = at.value_count;
     for (uint32_t i = at.first_value; i < at.first_value + at.value_count; ++i) {
@@ -399,8 +432,8 @@ class Ingest::State {
         continue;
       }
       const auto number = static_cast<size_t>(value.parameter);
-      if (number > parameters.size()) continue;
-      const Parameter& parameter = parameters[number - 1];
+      if (number > parameters_.list.size()) continue;
+      const Parameter& parameter = parameters_.list[number - 1];
       sink.type_oid = parameter.type_oid;
       if (parameter.array_length >= 0) {
         sink.elements = parameter.array_length;
@@ -408,31 +441,41 @@ class Ingest::State {
         sink.elements = 2;  // an array whose elements were not read: a batch of unknown length
         continue;
       }
-      sink.hashes.insert(sink.hashes.end(), parameter.hashes.begin(), parameter.hashes.end());
+      const std::span<const ValueHash> hashes = parameters_.HashesOf(parameter);
+      sink.hashes.insert(sink.hashes.end(), hashes.begin(), hashes.end());
     }
   }
 
-  static std::vector<lineage::SinkValue> SinkValues(const Resolved& resolved,
-                                                    const std::vector<Parameter>& parameters) {
-    std::vector<lineage::SinkValue> values;
-    if (resolved.statement == nullptr) return values;
-    for (const Sink& sink : resolved.shape->sinks) {
-      lineage::SinkValue value;
-      for (size_t member = 0; member < sink.slots.size(); ++member) {
-        if (static_cast<size_t>(sink.slots[member]) >= resolved.statement->slots.size()) continue;
-        lineage::SinkValue part;
-        AddSlot(part, *resolved.statement, sink.slots[member], sink.any_array, parameters);
+  static void Clear(lineage::SinkValue& sink, int comparison) {
+    sink.comparison = comparison;
+    sink.type_oid = 0;
+    sink.elements = 1;
+    sink.hashes.clear();
+    sink.members.clear();
+  }
+
+  // In memory that the next execution uses again.
+  std::span<const lineage::SinkValue> SinkValues(const Resolved& resolved) {
+    if (resolved.statement == nullptr) return {};
+    const std::vector<Sink>& sinks = resolved.shape->sinks;
+    if (sink_values_.size() < sinks.size()) sink_values_.resize(sinks.size());
+    for (size_t i = 0; i < sinks.size(); ++i) {
+      const Sink& sink = sinks[i];
+      lineage::SinkValue& value = sink_values_[i];
+      Clear(value, sink.comparison);
+      for (const int slot : sink.slots) {
+        if (static_cast<size_t>(slot) >= resolved.statement->slots.size()) continue;
         if (sink.slots.size() == 1) {
-          value = std::move(part);
+          AddSlot(value, *resolved.statement, slot, sink.any_array);
           continue;
         }
-        value.elements = std::max(value.elements, part.elements);
-        value.members.push_back(part.hashes.size() == 1 ? part.hashes[0] : ValueHash{});
+        Clear(member_, -1);
+        AddSlot(member_, *resolved.statement, slot, sink.any_array);
+        value.elements = std::max(value.elements, member_.elements);
+        value.members.push_back(member_.hashes.size() == 1 ? member_.hashes[0] : ValueHash{});
       }
-      value.comparison = sink.comparison;
-      values.push_back(std::move(value));
     }
-    return values;
+    return std::span(sink_values_).first(sinks.size());
   }
 
   // All values of an execution as one hash. Literals that are not comparable (floats, times) are told apart by the
@@ -455,12 +498,16 @@ class Ingest::State {
   // Base columns behind a described result, as far as names are known; learns OID <-> name on the way.
   std::span<const ResultColumn> ColumnsOf(const SessionState& session, uint64_t session_id, const Shape& shape,
                                           uint64_t columns_hash) {
+    if (columns_hash == 0) return {};
+    auto& names = session.database->relation_names;
+    const auto known = session.database->column_sets.find({shape.statement_id, columns_hash});
+    if (known != session.database->column_sets.end() &&
+        (known->second.whole || (!known->second.columns.empty() && known->second.names_known == names.size()))) {
+      return known->second.columns;
+    }
     const auto described = described_.find(columns_hash);
-    if (columns_hash == 0 || described == described_.end()) return {};
-    auto& names = relation_names_[session.database];
-    ColumnSet& set = column_sets_[{session.database, {shape.statement_id, columns_hash}}];
-    if (set.whole || (!set.columns.empty() && set.names_known == names.size())) return set.columns;
-
+    if (described == described_.end()) return {};
+    ColumnSet& set = session.database->column_sets[{shape.statement_id, columns_hash}];
     LearnNames(session_id, names, shape.facts, described->second);
     const bool listed = !shape.facts.has_star && shape.facts.outputs.size() == described->second.size();
     set.columns.clear();
@@ -540,8 +587,7 @@ class Ingest::State {
   }
 
   // What the statement sets, and the execution itself if it is one to plan again.
-  void KeepForPlanning(SessionState& session, const Resolved& resolved, const QueryEvent& event,
-                       const std::vector<Parameter>& parameters) {
+  void KeepForPlanning(SessionState& session, const Resolved& resolved, const QueryEvent& event) {
     if (resolved.sent == nullptr || resolved.sent != resolved.statement) return;  // EXECUTE and FETCH stand for others
     const Text* text = texts_.Find(event.text_hash);
     if (text == nullptr || text->raw.empty()) return;
@@ -561,8 +607,8 @@ class Ingest::State {
                                      .named = IsNamed(session, event.text_hash)},
                           .values_known = values != Samples::Values::kUnknown};
         if (sent) planning.sample.binds = session.values;
-        for (const Parameter& parameter : sent ? std::vector<Parameter>{} : parameters) {
-          planning.sample.binds.push_back({.type_oid = parameter.type_oid, .null = true});
+        for (size_t i = 0; !sent && i < parameters_.list.size(); ++i) {
+          planning.sample.binds.push_back({.type_oid = parameters_.list[i].type_oid, .null = true});
         }
         catalogs_.KeepSample(event.session_id, resolved.shape->statement_id, std::move(planning));
       }
@@ -583,8 +629,7 @@ class Ingest::State {
   }
 
   // The names that a completed statement made or took away.
-  void ApplyNames(SessionState& session, const Resolved& resolved, const QueryEvent& event,
-                  std::vector<Parameter> parameters) {
+  void ApplyNames(SessionState& session, const Resolved& resolved, const QueryEvent& event) {
     if (resolved.cursor != nullptr) {
       resolved.cursor->execution_id = event.execution_id;
       resolved.cursor->rows = event.rows;
@@ -605,8 +650,7 @@ class Ingest::State {
         break;
       case NamedVerb::kDeclare:
         if (sent.inner && sent.inner->statements.size() == 1) {
-          session.cursors[sent.name] = {.statement = sent.inner->statements.front(),
-                                        .parameters = std::move(parameters)};
+          session.cursors[sent.name] = {.statement = sent.inner->statements.front(), .parameters = parameters_};
         }
         break;
       case NamedVerb::kClose:
@@ -636,9 +680,11 @@ class Ingest::State {
   std::set<std::string, std::less<>> kept_tags_;
   std::unordered_map<uint64_t, SessionState> sessions_;
   std::unordered_map<uint64_t, std::vector<DescribedColumn>> described_;
-  std::map<std::string, std::map<uint32_t, RelationName>> relation_names_;  // by database
-  std::map<std::pair<std::string, std::pair<int64_t, uint64_t>>, ColumnSet>
-      column_sets_;  // database, statement, columns
+  std::map<std::string, Database> databases_;  // by upstream and name
+  // Of the execution at hand.
+  Parameters parameters_;
+  std::vector<lineage::SinkValue> sink_values_;
+  lineage::SinkValue member_;  // of a tuple
 };
 
 Ingest::Ingest(const HashKey& key, trace::Recorder& recorder, IngestOptions options)

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -44,17 +43,18 @@ constexpr auto kCounters = std::to_array<Counter>({
 struct Stream {
   SharedRing* ring;
   LoopTotals* totals;
-  std::optional<session::Record> front;
+  session::Record front;  // while `filled`; its memory serves the next one
+  bool filled = false;
   int64_t time_ns = 0;  // never decreases; dictionaries take the time before them
   int64_t watermark_ns = 0;
 
   bool Fill() {
-    if (front) return true;
+    if (filled) return true;
     const auto bytes = ring->Front();
     if (bytes.empty()) return false;
-    front = session::DecodeRecord(bytes);
-    time_ns = std::max(time_ns, session::RecordTimeNs(*front));
-    return true;
+    session::DecodeRecord(bytes, front);
+    time_ns = std::max(time_ns, session::RecordTimeNs(front));
+    return filled = true;
   }
 
   // A sleeping loop with an empty ring will not make a record older than `now_ns`, which was read before.
@@ -110,9 +110,9 @@ class RecorderLoop {
         }
       }
       if (next == nullptr) break;
-      ingest_.OnRecord(*next->front);
-      if (std::holds_alternative<session::QueryEvent>(*next->front)) ++executions_;
-      next->front.reset();
+      ingest_.OnRecord(next->front);
+      if (std::holds_alternative<session::QueryEvent>(next->front)) ++executions_;
+      next->filled = false;
       next->ring->Pop();
     }
     return taken;

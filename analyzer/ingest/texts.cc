@@ -22,6 +22,12 @@ bool TakesValues(const sql::Comparison& comparison) {
           comparison.comparator == Comparator::kAnyArray);
 }
 
+// Of these a literal is never part of the shape, as the value of a public setting is.
+bool SelectsOrChangesRows(sql::Operation operation) {
+  using enum sql::Operation;
+  return operation == kSelect || operation == kInsert || operation == kUpdate || operation == kDelete;
+}
+
 std::vector<Sink> SinksOf(const sql::Facts& facts) {
   std::vector<Sink> sinks;
   std::unordered_map<int, size_t> tuples;
@@ -48,7 +54,8 @@ Texts::Texts(const HashKey& key, trace::Recorder& recorder, size_t loops, bool k
     : key_(key),
       recorder_(recorder),
       keep_raw_(keep_raw),
-      capacity_(loops <= 1 ? kTextsOfOneLoop : std::max(kTextsOfSeveral, kTextsOfOneLoop * loops)) {}
+      capacity_(loops <= 1 ? kTextsOfOneLoop : std::max(kTextsOfSeveral, kTextsOfOneLoop * loops)),
+      known_(key) {}
 
 void Texts::Add(uint64_t text_hash, std::string_view text, bool whole) {
   ++added_;
@@ -57,7 +64,7 @@ void Texts::Add(uint64_t text_hash, std::string_view text, bool whole) {
     return;
   }
   Kept& kept = Room(text_hash);
-  Read(text, 0, scanned_, kept.text);
+  if (!ReadLikeKnown(text, kept.text)) ReadAndLearn(text, kept.text);
   kept.text.raw = keep_raw_ && whole && text.size() <= kMaxRawBytes ? text : std::string_view();
   for (const TextStatement& statement : kept.text.statements) {
     recorder_.AddText(statement.shape->statement_id, text_hash);
@@ -106,6 +113,31 @@ const Shape* Texts::Pseudo(std::string_view label) {
     shape->statement_id = recorder_.StatementId(hash, label, shape->facts);
   }
   return shape.get();
+}
+
+// Most new texts are an old one with other literals.
+bool Texts::ReadLikeKnown(std::string_view text, Text& into) {
+  if (!known_.Read(text, like_known_)) return false;
+  into.statements.resize(1);
+  TextStatement& statement = into.statements.front();
+  statement.shape = shapes_.at(like_known_.shape_hash).get();
+  statement.offset = 0;
+  statement.length = static_cast<uint32_t>(text.size());
+  statement.slots.swap(like_known_.slots);
+  statement.values.swap(like_known_.values);
+  statement.tags.clear();
+  statement.verb = NamedVerb::kNone;
+  statement.name.clear();
+  statement.inner = nullptr;
+  return true;
+}
+
+void Texts::ReadAndLearn(std::string_view text, Text& into) {
+  Read(text, 0, scanned_, into);
+  if (into.statements.size() != 1) return;
+  const TextStatement& statement = into.statements.front();
+  if (!SelectsOrChangesRows(statement.shape->facts.operation)) return;
+  known_.Learn(text, scanned_.front().shape_hash, statement.slots, statement.values);
 }
 
 void Texts::Read(std::string_view text, int depth, std::vector<sql::Statement>& scanned, Text& into) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "analyzer/ingest/named_sql.h"
+#include "analyzer/sql/known_shapes.h"
 #include "analyzer/sql/statement.h"
 #include "analyzer/trace/recorder.h"
 
@@ -69,6 +70,8 @@ class Texts {
   };
 
   Kept& Room(uint64_t text_hash);
+  bool ReadLikeKnown(std::string_view text, Text& into);
+  void ReadAndLearn(std::string_view text, Text& into);
   void Read(std::string_view text, int depth, std::vector<sql::Statement>& scanned, Text& into);
   void ReadStatement(sql::Statement& scanned, size_t index, std::string_view whole, int depth, TextStatement& into);
   const Shape* ShapeOf(const sql::Statement& statement, size_t index, std::string_view whole);
@@ -84,6 +87,8 @@ class Texts {
   size_t pinned_ = 0;
   uint64_t added_ = 0;
   std::unordered_map<uint64_t, std::unique_ptr<Shape>> shapes_;
+  sql::KnownShapes known_;
+  sql::Statement like_known_;
   std::vector<sql::Statement> scanned_;
 };
 

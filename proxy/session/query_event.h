@@ -207,7 +207,8 @@ using Record = std::variant<SessionOpened, SessionClosed, StatementText, Columns
 // One record as bytes for a ring, appended to `out` (cleared first). Hashes inside are 8-byte aligned relative to the start.
 void EncodeRecord(const Record& record, std::vector<std::byte>& out);
 // The inverse; `bytes` as given by SharedRing::Front(). REQUIRES: made by EncodeRecord of the same build.
-// `scratch` is not needed: vectors are owned by the Record, spans and views borrow from `bytes`.
+// Vectors are owned by the Record, and used again where it held one of the same kind; spans and views borrow from `bytes`.
+void DecodeRecord(std::span<const std::byte> bytes, Record& record);
 Record DecodeRecord(std::span<const std::byte> bytes);
 int64_t RecordTimeNs(const Record& record);  // 0 for dictionaries
 

@@ -301,16 +301,13 @@ void Fields(Stream& stream, R& r)
 }
 
 template <size_t... kIndex>
-Record Decode(Reader& reader, size_t kind, std::index_sequence<kIndex...>) {
-  Record record;
+void Decode(Reader& reader, size_t kind, Record& record, std::index_sequence<kIndex...>) {
   const auto decode_as = [&]<size_t kI>() {
     if (kI != kind) return;
-    auto value = std::variant_alternative_t<kI, Record>{};
-    Fields(reader, value);
-    record = std::move(value);
+    if (record.index() != kI) record.emplace<kI>();
+    Fields(reader, std::get<kI>(record));
   };
   (decode_as.template operator()<kIndex>(), ...);
-  return record;
 }
 
 }  // namespace
@@ -331,11 +328,17 @@ void EncodeRecord(const Record& record, std::vector<std::byte>& out) {
       record);
 }
 
-Record DecodeRecord(std::span<const std::byte> bytes) {
+void DecodeRecord(std::span<const std::byte> bytes, Record& record) {
   Reader reader(bytes);
   uint64_t kind = 0;
   reader.Field(kind);
-  return Decode(reader, kind, std::make_index_sequence<std::variant_size_v<Record>>());
+  Decode(reader, kind, record, std::make_index_sequence<std::variant_size_v<Record>>());
+}
+
+Record DecodeRecord(std::span<const std::byte> bytes) {
+  Record record;
+  DecodeRecord(bytes, record);
+  return record;
 }
 
 int64_t RecordTimeNs(const Record& record) {

@@ -3,7 +3,9 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "analyzer/sql/known_shapes.h"
 #include "analyzer/sql/lexer.h"
 #include "analyzer/sql/statement.h"
 
@@ -11,6 +13,29 @@ namespace {
 
 void Check(bool holds) {
   if (!holds) std::abort();
+}
+
+// The text with other digits is read, where it was learnt, as it is scanned.
+void CheckLikeText(const pgassay::HashKey& key, std::string_view text) {
+  using namespace pgassay::sql;
+  std::vector<Statement> scanned;
+  ScanShapes(key, text, scanned);
+  if (scanned.size() != 1) return;
+  const std::string_view verb = text.substr(0, 6);  // what it is learnt of
+  if (verb != "SELECT" && verb != "INSERT" && verb != "UPDATE" && verb != "DELETE") return;
+  KnownShapes shapes(key);
+  shapes.Learn(text, scanned[0].shape_hash, scanned[0].slots, scanned[0].values);
+  std::string other(text);
+  for (char& c : other) c = c >= '0' && c < '9' ? static_cast<char>(c + 1) : c;
+  Statement read;
+  if (!shapes.Read(other, read)) return;
+  ScanShapes(key, other, scanned);
+  Check(scanned.size() == 1 && read.shape_hash == scanned[0].shape_hash);
+  Check(read.slots.size() == scanned[0].slots.size() && read.values.size() == scanned[0].values.size());
+  for (size_t i = 0; i < read.values.size(); ++i) {
+    const SlotValue &one = read.values[i], &same = scanned[0].values[i];
+    Check(one.hash.hash == same.hash.hash && one.parameter == same.parameter && one.null == same.null);
+  }
 }
 
 }  // namespace
@@ -41,6 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     Check(next == statement.values.size());
   }
+
+  CheckLikeText(key, text);
 
   // A quoted literal of some length, that is no identifier elsewhere in the text, is not in the redacted text.
   const std::string redacted = Redact(text);
