@@ -41,7 +41,7 @@ struct Report {
   std::vector<trace::ColumnRow> columns;  // of these statements: by statement, position
   std::vector<trace::TagRow> tags;
   std::vector<trace::PlanRow> plans;  // of these statements: of a statement those of one trace, values first
-  std::vector<ScopeRow> scopes;  // by label
+  std::vector<ScopeRow> scopes;       // by label
   // A finding's id -> the executions of its exemplar unit; empty unless asked for.
   std::map<std::string, std::vector<trace::TimelineRow>, std::less<>> timelines;
   std::vector<trace::GapRow> gaps;

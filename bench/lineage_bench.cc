@@ -1,5 +1,5 @@
-// Lineage: rows taken in per second, and claims made per second, by the shapes of traffic that cost most. The simulator that plays the
-// events is part of the time.
+// Lineage: rows taken in per second, and claims made per second, by the shapes of traffic that cost most. The simulator
+// that plays the events is part of the time.
 #include <benchmark/benchmark.h>
 
 #include "tests/analyzer/lineage/traffic.h"

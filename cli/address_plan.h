@@ -37,7 +37,7 @@ struct Upstream {
   std::string password;  // with that user; "" if it names none
   std::string database;  // with that user; "": the user's own
   TlsDemand tls = TlsDemand::kUnsaid;
-  std::string tls_said_by;    // "sslmode=require of DATABASE_URL"
+  std::string tls_said_by;  // "sslmode=require of DATABASE_URL"
   TlsFiles tls_files;
   bool tls_optional = false;  // --upstream put a server of this machine in the place of the one that TLS was asked of
   std::string name;           // what a certificate must show, where it is not the address's host

@@ -12,11 +12,11 @@
 namespace pgassay::catalog {
 
 struct PlanNode {
-  std::string type = {};           // "Seq Scan"
+  std::string type = {};  // "Seq Scan"
   std::string schema = {}, relation = {}, alias = {}, index = {};
   std::vector<std::pair<std::string, std::string>> conditions = {};  // "Filter" -> "(a = $1)", in the plan's order
-  double total_cost = 0, rows = 0;  // of one run of the node, the nodes below included
-  double own_cost = 0;              // over all runs that the planner expects, without the nodes below
+  double total_cost = 0, rows = 0;                                   // of one run of the node, the nodes below included
+  double own_cost = 0;  // over all runs that the planner expects, without the nodes below
   std::vector<PlanNode> children = {};
 
   std::string_view Condition(std::string_view name) const;  // "" if it has none of this name

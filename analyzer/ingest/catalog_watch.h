@@ -4,7 +4,8 @@
 // kQuietNs, more and more seldom while it is written to, and once more when its last session has closed. Each look is
 // one short connection, closed at once: nobody's DROP DATABASE fails over it. What could not be read is a reason in the
 // trace, never an error. In the same look, when nobody is connected or the recording ends, the costliest statements are
-// planned with what was kept of their executions (plan_statements.h). Threads: one owner, besides the thread within. Times: the monotonic clock, nanoseconds.
+// planned with what was kept of their executions (plan_statements.h). Threads: one owner, besides the thread within.
+// Times: the monotonic clock, nanoseconds.
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,7 @@
 namespace pgassay::ingest {
 
 struct SettingChange {
-  std::string name;                // folded; "role"; "" stands for all of them
+  std::string name;                  // folded; "role"; "" stands for all of them
   std::optional<std::string> value;  // as set_config() takes it; empty: back to the default
   bool local = false;
   friend bool operator==(const SettingChange&, const SettingChange&) = default;

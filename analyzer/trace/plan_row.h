@@ -22,14 +22,14 @@ struct PlanRow {
   std::string upstream = {}, database = {};
   int64_t statement_id = 0;
   PlanKind kind = PlanKind::kValues;
-  std::string how = {};                        // catalog::PlannedCost::how
-  uint64_t executions = 0;                     // whose values were planned; 0: generic
-  double total_cost = 0;                       // the planner's units, mean over these
-  double rows = 0;                             // as expected, of the plan that is kept
-  std::vector<std::string> indexes = {};       // of the plan that is kept, the most expensive
+  std::string how = {};                            // catalog::PlannedCost::how
+  uint64_t executions = 0;                         // whose values were planned; 0: generic
+  double total_cost = 0;                           // the planner's units, mean over these
+  double rows = 0;                                 // as expected, of the plan that is kept
+  std::vector<std::string> indexes = {};           // of the plan that is kept, the most expensive
   std::vector<std::string> sequential_scans = {};  // "schema.relation"
-  std::string plan_json = {};                  // EXPLAIN (FORMAT JSON), redacted
-  std::string problem = {};                    // why there is no plan; "" if there is one
+  std::string plan_json = {};                      // EXPLAIN (FORMAT JSON), redacted
+  std::string problem = {};                        // why there is no plan; "" if there is one
   friend bool operator==(const PlanRow&, const PlanRow&) = default;
 };
 

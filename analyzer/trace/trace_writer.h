@@ -154,10 +154,10 @@ class TraceWriter {
   int checkpoint_at_frames_ = kCheckpointFrames;
   int64_t recording_id_ = 0;
   Query begin_, commit_, insert_statement_, update_statement_, replace_column_, add_tag_, insert_database_,
-      replace_catalog_, replace_plan_, replace_session_, update_application_name_, end_session_, replace_relation_, replace_scope_,
-      replace_unit_, replace_unit_statement_, delete_unit_statement_, replace_edge_, delete_edge_, replace_repeat_,
-      delete_repeat_, insert_execution_, insert_executions_, cut_timeline_, note_cut_, replace_counter_, insert_gap_,
-      last_execution_, end_recording_;
+      replace_catalog_, replace_plan_, replace_session_, update_application_name_, end_session_, replace_relation_,
+      replace_scope_, replace_unit_, replace_unit_statement_, delete_unit_statement_, replace_edge_, delete_edge_,
+      replace_repeat_, delete_repeat_, insert_execution_, insert_executions_, cut_timeline_, note_cut_,
+      replace_counter_, insert_gap_, last_execution_, end_recording_;
 };
 
 }  // namespace pgassay::trace

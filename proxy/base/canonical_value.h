@@ -3,8 +3,8 @@
 //
 // Canonical form: int2/4/8, oid and integral numeric -> signed 64 bit; uuid -> 16 bytes; text, varchar, bpchar, citext,
 // name, char, enums and any type this table does not know -> its bytes; bytea -> its bytes. Text that *reads* as a
-// canonical decimal int64 ("42", never "042") hashes as that integer, and text that reads as a lower-case hyphenated uuid
-// as that uuid, whatever its declared type: so a quoted literal or a parameter of unknown type (OID 0) meets the
+// canonical decimal int64 ("42", never "042") hashes as that integer, and text that reads as a lower-case hyphenated
+// uuid as that uuid, whatever its declared type: so a quoted literal or a parameter of unknown type (OID 0) meets the
 // integer it means. Where an unknown-typed value could mean two things ("042" as integer 42 or as text), `alternate`
 // holds the second. bool, floats, dates and timestamps are not comparable: Comparable() is false, hash is 0.
 // Class equality (integer against text) is judged by the caller from the types.
@@ -23,8 +23,8 @@ namespace pgassay {
 
 struct HashKey {
   std::array<unsigned char, 192> secret;
-  static HashKey Random();                       // from the kernel's random numbers
-  static HashKey ForTests(unsigned char seed);   // deterministic
+  static HashKey Random();                      // from the kernel's random numbers
+  static HashKey ForTests(unsigned char seed);  // deterministic
 };
 
 struct ValueHash {
@@ -65,8 +65,9 @@ ValueHash HashBinaryValue(const HashKey& key, uint32_t type_oid, std::string_vie
 
 inline constexpr size_t kMaxArrayElements = 256;  // a longer list is a batch, whatever it holds
 
-// The elements of a one-dimensional array value, up to kMaxArrayElements, NULLs left out; returns the array's full length,
-// or -1 if `bytes` is no array. `binary` arrays name their element type; text ones ("{1,2}") take `element_type_oid` or 0.
+// The elements of a one-dimensional array value, up to kMaxArrayElements, NULLs left out; returns the array's full
+// length, or -1 if `bytes` is no array. `binary` arrays name their element type; text ones ("{1,2}") take
+// `element_type_oid` or 0.
 int64_t HashArrayElements(const HashKey& key, uint32_t type_oid, bool binary, std::string_view bytes,
                           std::array<ValueHash, kMaxArrayElements>& out, size_t& out_count);
 // The element type of PostgreSQL's built-in array types, 0 if `type_oid` is none.

@@ -104,7 +104,8 @@ struct Execution {
   std::string deallocates;  // as in PreparedStatement, of a simple query
   std::vector<Parameter> parameters;
   std::vector<uint64_t> hashes, alternates;
-  std::vector<KeptValue> kept_values;  // none unless the sink keeps values; fewer than parameters: not all could be kept
+  std::vector<KeptValue>
+      kept_values;  // none unless the sink keeps values; fewer than parameters: not all could be kept
   std::string value_bytes;
   std::vector<bool> result_formats;  // of the Bind: none, one for all, or one per column; true: binary
 

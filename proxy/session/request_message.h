@@ -102,9 +102,9 @@ class BindMessage {
   Session::State& state_;
   wire::BindReader reader_;
   const PreparedStatement* statement_ = nullptr;  // as sent: for its types
-  std::unique_ptr<BytesHasher> raw_hasher_;        // only when the values come in more than one piece
+  std::unique_ptr<BytesHasher> raw_hasher_;       // only when the values come in more than one piece
   size_t raw_bytes_ = 0;
-  int32_t elements_ = -1;   // of a long text array so far; -1: it is none
+  int32_t elements_ = -1;  // of a long text array so far; -1: it is none
   bool quoted_ = false, escaped_ = false;
 };
 

@@ -32,7 +32,8 @@ class RecordSink {
   // True the first time a dictionary hash is offered in this recorder generation; then the caller emits the entry.
   virtual bool WantsText(uint64_t text_hash) = 0;
   virtual bool WantsColumns(uint64_t columns_hash) = 0;
-  // Whether parameters are kept until their execution is over, so that WantsValues() may be asked then. Does not change.
+  // Whether parameters are kept until their execution is over, so that WantsValues() may be asked then. Does not
+  // change.
   virtual bool KeepsValues() const { return false; }
   // Whether the values of this execution, which succeeded, are to be emitted as SentValues.
   virtual bool WantsValues(uint64_t /*text_hash*/, int64_t /*database_ns*/, uint64_t /*rows*/) { return false; }

@@ -190,7 +190,7 @@ class Session::State {
   bool skipping_ = false;    // after an error, until the Sync that is still to come
   bool copying_in_ = false;  // CopyData, Flush and Sync are the COPY's until CopyDone or CopyFail
   bool copying_out_ = false;
-  bool streamed_ = false;    // a COPY both ways has ended: its end is told twice, of the COPY and of START_REPLICATION
+  bool streamed_ = false;  // a COPY both ways has ended: its end is told twice, of the COPY and of START_REPLICATION
 };
 
 }  // namespace pgassay::session

@@ -41,7 +41,7 @@ struct StartupParameters {
   std::string_view user;
   std::string_view database;  // the user's name when none was given
   std::string_view application_name;
-  bool replication = false;  // physical or logical
+  bool replication = false;                                             // physical or logical
   std::vector<std::pair<std::string_view, std::string_view>> settings;  // every other one
 };
 bool ParseStartupParameters(std::string_view body, StartupParameters& parameters);
