@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
+#include "analyzer/catalog/plan_fields.h"
 #include "analyzer/catalog/planner.h"
 #include "analyzer/sql/statement.h"
 
 namespace pgassay::catalog {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr int kMaxDepth = 500;  // a plan that is nested deeper is nobody's, and this recurses
+using Json = PlanJson;
 
 // Keys whose text is a name of the catalogue or of the statement, or a word of EXPLAIN's own.
 constexpr auto kNames = std::to_array<std::string_view>({"Node Type",
@@ -68,15 +66,6 @@ Text KindOf(std::string_view key) {
   return std::ranges::find(kExpressions, key) != kExpressions.end() ? Text::kExpression : Text::kUnknown;
 }
 
-std::string TextAt(const Json& node, const char* key) {
-  const auto found = node.find(key);
-  return found != node.end() && found->is_string() ? found->get<std::string>() : "";
-}
-double NumberAt(const Json& node, const char* key) {
-  const auto found = node.find(key);
-  return found != node.end() && found->is_number() ? found->get<double>() : 0;
-}
-
 void AddOnce(std::vector<std::string>& to, std::string text) {
   if (std::ranges::find(to, text) == to.end()) to.push_back(std::move(text));
 }
@@ -87,7 +76,7 @@ class Reading {
 
   // Redacts in place; false: nested too deeply.
   bool Node(Json& node, int depth) {
-    if (depth > kMaxDepth) return false;
+    if (depth > kMaxPlanDepth) return false;
     node.erase("Output");
     Note(node);
     for (auto& [key, value] : node.items()) {
@@ -102,7 +91,7 @@ class Reading {
     if (value.is_string() && kind == Text::kExpression) value = sql::RedactExpression(value.get<std::string>());
     if (value.is_string() && kind == Text::kUnknown) value = "…";
     if (!value.is_array()) return true;
-    return depth < kMaxDepth &&
+    return depth < kMaxPlanDepth &&
            std::ranges::all_of(value, [&](Json& element) { return Value(element, kind, depth + 1); });
   }
 

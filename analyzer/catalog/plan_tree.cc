@@ -1,23 +1,13 @@
 #include "analyzer/catalog/plan_tree.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+
+#include "analyzer/catalog/plan_fields.h"
 
 namespace pgassay::catalog {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr int kMaxDepth = 500;
-
-std::string TextAt(const Json& node, const char* key) {
-  const auto found = node.find(key);
-  return found != node.end() && found->is_string() ? found->get<std::string>() : "";
-}
-double NumberAt(const Json& node, const char* key) {
-  const auto found = node.find(key);
-  return found != node.end() && found->is_number() ? found->get<double>() : 0;
-}
+using Json = PlanJson;
 
 bool IsCondition(std::string_view key) {
   return key.ends_with(" Cond") || key.ends_with("Filter") || key.ends_with(" Key") || key == "Order By";
@@ -34,7 +24,7 @@ std::string Joined(const Json& value) {
 }
 
 bool Read(const Json& json, int depth, PlanNode& node) {
-  if (!json.is_object() || depth > kMaxDepth) return false;
+  if (!json.is_object() || depth > kMaxPlanDepth) return false;
   node.type = TextAt(json, "Node Type");
   node.schema = TextAt(json, "Schema");
   node.relation = TextAt(json, "Relation Name");

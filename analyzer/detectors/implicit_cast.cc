@@ -75,13 +75,8 @@ bool IsNoCast(const catalog::Column& column, std::string_view type) {
   return type.empty() || type == column.type || (type == "text" && column.type.starts_with("character varying"));
 }
 
-struct Found {
-  Use use;
-  StatementPlan plan;  // of the costliest statement
-};
-
 Finding MakeFinding(const TraceView& view, const Table& table, const catalog::Column& column, const std::string& type,
-                    const Found& found) {
+                    const PlannedUse& found) {
   Finding finding = SchemaFinding(kInfo, table, {column.name, type});
   FillUse(finding, view, found.use, true);
   finding.confidence = Confidence::kLikely;
@@ -122,21 +117,14 @@ std::vector<Finding> DetectImplicitCast(const TraceView& view, const Options& op
   if (view.plans.empty()) return findings;
   for (const Table& table : JudgedTables(view)) {
     if (table.relation->rows < OptionValue(kInfo, options, "min_rows")) continue;
-    std::map<std::pair<int16_t, std::string>, Found> by_column;
-    const Use all =
-        UseOf(view, [&](const trace::StatementRow& statement) { return Names(statement, table.relation->name); });
-    for (const trace::StatementRow* statement : all.statements) {
-      const uint64_t calls = CallsOf(view, *statement);
-      if (static_cast<double>(calls) < OptionValue(kInfo, options, "min_executions")) continue;
-      const auto plan = PlanOf(view, *table.snapshot, statement->statement_id);
-      if (!plan || !plan->structural || FilteringScan(table, plan->plan) == nullptr) continue;
-      const catalog::PlanNode* scan = FilteringScan(table, *plan->structural);
-      if (scan == nullptr) continue;
-      for (const auto& [column, type] : CastColumns(table, *statement, scan->Condition("Filter"))) {
-        Found& found = by_column[{column->attnum, type}];
-        found.use.statements.push_back(statement);
-        found.use.calls += calls;
-        if (found.plan.row == nullptr || found.plan.plan.total_cost < plan->plan.total_cost) found.plan = *plan;
+    std::map<std::pair<int16_t, std::string>, PlannedUse> by_column;
+    for (const FrequentStatement& frequent :
+         FrequentStatements(view, table, OptionValue(kInfo, options, "min_executions"))) {
+      const auto plan = UnservedPlanOf(view, table, frequent.statement->statement_id);
+      if (!plan) continue;
+      const std::string_view filter = FilteringScan(table, *plan->structural)->Condition("Filter");
+      for (const auto& [column, type] : CastColumns(table, *frequent.statement, filter)) {
+        by_column[{column->attnum, type}].Add(frequent, *plan);
       }
     }
     for (const auto& [key, found] : by_column) {

@@ -70,12 +70,7 @@ const catalog::Column* PatternColumn(const Table& table, const trace::StatementR
   return found;
 }
 
-struct Found {
-  Use use;
-  StatementPlan plan;  // of the costliest statement
-};
-
-Finding MakeFinding(const TraceView& view, const Table& table, const catalog::Column& column, const Found& found) {
+Finding MakeFinding(const TraceView& view, const Table& table, const catalog::Column& column, const PlannedUse& found) {
   Finding finding = SchemaFinding(kInfo, table, {column.name});
   FillUse(finding, view, found.use, true);
   finding.confidence = Confidence::kLikely;
@@ -102,23 +97,15 @@ std::vector<Finding> DetectLeadingWildcard(const TraceView& view, const Options&
   if (view.plans.empty()) return findings;
   for (const Table& table : JudgedTables(view)) {
     if (table.relation->rows < OptionValue(kInfo, options, "min_rows")) continue;
-    std::map<int16_t, Found> by_column;
-    const Use all =
-        UseOf(view, [&](const trace::StatementRow& statement) { return Names(statement, table.relation->name); });
-    for (const trace::StatementRow* statement : all.statements) {
-      const uint64_t calls = CallsOf(view, *statement);
-      const catalog::Column* column = PatternColumn(table, *statement);
-      if (column == nullptr || static_cast<double>(calls) < OptionValue(kInfo, options, "min_executions")) continue;
-      if (!HasPatternIndex(table, *column)) continue;
-      const auto plan = PlanOf(view, *table.snapshot, statement->statement_id);
-      if (!plan || plan->row->kind != trace::PlanKind::kValues || !plan->structural) continue;
-      const catalog::PlanNode* scan = FilteringScan(table, *plan->structural);
-      if (scan == nullptr || FilteringScan(table, plan->plan) == nullptr) continue;
-      if (!scan->Condition("Filter").contains(" ~~ ")) continue;
-      Found& found = by_column[column->attnum];
-      found.use.statements.push_back(statement);
-      found.use.calls += calls;
-      if (found.plan.row == nullptr || found.plan.plan.total_cost < plan->plan.total_cost) found.plan = *plan;
+    std::map<int16_t, PlannedUse> by_column;
+    for (const FrequentStatement& frequent :
+         FrequentStatements(view, table, OptionValue(kInfo, options, "min_executions"))) {
+      const catalog::Column* column = PatternColumn(table, *frequent.statement);
+      if (column == nullptr || !HasPatternIndex(table, *column)) continue;
+      auto plan = UnservedPlanOf(view, table, frequent.statement->statement_id);
+      if (!plan || plan->row->kind != trace::PlanKind::kValues) continue;
+      if (!FilteringScan(table, *plan->structural)->Condition("Filter").contains(" ~~ ")) continue;
+      by_column[column->attnum].Add(frequent, std::move(*plan));
     }
     for (const auto& [attnum, found] : by_column) {
       findings.push_back(MakeFinding(view, table, *table.Column(attnum), found));

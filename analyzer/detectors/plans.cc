@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "analyzer/detectors/words.h"
 
@@ -22,6 +23,30 @@ std::optional<StatementPlan> PlanOf(const TraceView& view, const catalog::Snapsh
     }
   }
   return found;
+}
+
+std::optional<StatementPlan> UnservedPlanOf(const TraceView& view, const Table& table, int64_t statement_id) {
+  auto plan = PlanOf(view, *table.snapshot, statement_id);
+  const bool unserved = plan && plan->structural && FilteringScan(table, *plan->structural) != nullptr &&
+                        FilteringScan(table, plan->plan) != nullptr;
+  return unserved ? std::move(plan) : std::nullopt;
+}
+
+std::vector<FrequentStatement> FrequentStatements(const TraceView& view, const Table& table, double min_executions) {
+  std::vector<FrequentStatement> frequent;
+  const Use all =
+      UseOf(view, [&](const trace::StatementRow& statement) { return Names(statement, table.relation->name); });
+  for (const trace::StatementRow* statement : all.statements) {
+    const uint64_t calls = CallsOf(view, *statement);
+    if (static_cast<double>(calls) >= min_executions) frequent.push_back({statement, calls});
+  }
+  return frequent;
+}
+
+void PlannedUse::Add(const FrequentStatement& frequent, StatementPlan of_statement) {
+  use.statements.push_back(frequent.statement);
+  use.calls += frequent.calls;
+  if (plan.row == nullptr || plan.plan.total_cost < of_statement.plan.total_cost) plan = std::move(of_statement);
 }
 
 bool IsNodeOf(const Table& table, const catalog::PlanNode& node) {

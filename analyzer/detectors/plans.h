@@ -19,6 +19,24 @@ struct StatementPlan {
 // None where the statement could not be planned, or not in this table's database.
 std::optional<StatementPlan> PlanOf(const TraceView& view, const catalog::Snapshot& database, int64_t statement_id);
 
+// The same where the statement filters the table by reading it whole, and must even with sequential scans switched off:
+// no index serves its condition. None else.
+std::optional<StatementPlan> UnservedPlanOf(const TraceView& view, const Table& table, int64_t statement_id);
+
+// Statements that name the table and ran at least so often outside of migrations.
+struct FrequentStatement {
+  const trace::StatementRow* statement = nullptr;
+  uint64_t calls = 0;
+};
+std::vector<FrequentStatement> FrequentStatements(const TraceView& view, const Table& table, double min_executions);
+
+// What a finding by plans is about, with the plan of the costliest statement.
+struct PlannedUse {
+  Use use = {};
+  StatementPlan plan = {};
+  void Add(const FrequentStatement& frequent, StatementPlan of_statement);
+};
+
 // A partition counts as its table.
 bool IsNodeOf(const Table& table, const catalog::PlanNode& node);
 // Reads the table whole, and keeps what a condition lets through: the node, null if there is none.

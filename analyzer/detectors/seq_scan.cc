@@ -73,13 +73,8 @@ std::vector<int16_t> KeyOf(const Table& table, const trace::StatementRow& statem
   return equal;
 }
 
-struct Found {
-  Use use;
-  StatementPlan plan;  // of the costliest statement
-  const catalog::PlanNode* scan = nullptr;
-};
-
-Finding MakeFinding(const TraceView& view, const Table& table, const std::vector<int16_t>& key, const Found& found) {
+Finding MakeFinding(const TraceView& view, const Table& table, const std::vector<int16_t>& key,
+                    const PlannedUse& found) {
   std::vector<std::string_view> names;
   std::vector<catalog::IndexKey> keys;
   for (const int16_t attnum : key) {
@@ -97,7 +92,7 @@ Finding MakeFinding(const TraceView& view, const Table& table, const std::vector
                   table.relation->name, Counted(rows, "row"), Counted(found.use.calls, "execution"), listed);
   finding.evidence.push_back({"with sequential scans switched off (enable_seqscan = off) the table is still read whole",
                               {{"executions", static_cast<double>(found.use.calls)}, {"rows", table.relation->rows}}});
-  finding.evidence.push_back(PlanEvidence(table, found.plan, *found.scan));
+  finding.evidence.push_back(PlanEvidence(table, found.plan, *FilteringScan(table, found.plan.plan)));
   finding.fix = NewIndexFix(*table.snapshot, *table.relation, {.keys = std::move(keys)}, SenderOf(view, found.use));
   finding.fix.advice = fmt::format("Create an index on {} ({}).", table.relation->name, listed);
   return finding;
@@ -110,26 +105,17 @@ std::vector<Finding> DetectSeqScan(const TraceView& view, const Options& options
   for (const Table& table : JudgedTables(view)) {
     const double rows = table.relation->rows;
     if (rows < OptionValue(kInfo, options, "min_rows")) continue;
-    std::map<std::vector<int16_t>, Found> by_key;
-    const Use all =
-        UseOf(view, [&](const trace::StatementRow& statement) { return Names(statement, table.relation->name); });
-    for (const trace::StatementRow* statement : all.statements) {
-      const uint64_t calls = CallsOf(view, *statement);
-      if (static_cast<double>(calls) < OptionValue(kInfo, options, "min_executions")) continue;
-      const std::vector<int16_t> key = KeyOf(table, *statement);
+    std::map<std::vector<int16_t>, PlannedUse> by_key;
+    for (const FrequentStatement& frequent :
+         FrequentStatements(view, table, OptionValue(kInfo, options, "min_executions"))) {
+      const std::vector<int16_t> key = KeyOf(table, *frequent.statement);
       if (key.empty()) continue;
-      auto plan = PlanOf(view, *table.snapshot, statement->statement_id);
-      if (!plan || !plan->structural || FilteringScan(table, *plan->structural) == nullptr) continue;
-      const catalog::PlanNode* scan = FilteringScan(table, plan->plan);
+      auto plan = UnservedPlanOf(view, table, frequent.statement->statement_id);
+      if (!plan) continue;
       // What the planner expects of ten rows says nothing of how selective a condition is.
       constexpr double kTellingRows = 1000;
-      if (scan == nullptr || (rows >= kTellingRows && scan->rows > max_share * rows)) continue;
-      Found& found = by_key[key];
-      found.use.statements.push_back(statement);
-      found.use.calls += calls;
-      if (found.plan.row != nullptr && found.plan.plan.total_cost >= plan->plan.total_cost) continue;
-      found.plan = std::move(*plan);
-      found.scan = FilteringScan(table, found.plan.plan);
+      if (rows >= kTellingRows && FilteringScan(table, plan->plan)->rows > max_share * rows) continue;
+      by_key[key].Add(frequent, std::move(*plan));
     }
     for (const auto& [key, found] : by_key) findings.push_back(MakeFinding(view, table, key, found));
   }
