@@ -137,7 +137,8 @@ Result<Encryption> SettleEncryption(const AddressPlan& plan, const Settings& set
       continue;
     }
     const Decision decision = Decide(upstream, ask);
-    if (!decision.note.empty()) settled.notes.push_back(decision.note);
+    const bool said = std::ranges::find(settled.notes, decision.note) != settled.notes.end();  // by another listener
+    if (!decision.note.empty() && !said) settled.notes.push_back(decision.note);
     if (decision.mode != UpstreamTlsMode::kDisable) options = WithFiles(decision.mode, upstream, environment, machine);
   }
   return settled;

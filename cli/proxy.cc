@@ -40,7 +40,10 @@ Result<std::vector<RouteText>> RouteTexts(const Settings& settings) {
     return Fail("proxy needs --upstream, the server's address (for example postgresql://127.0.0.1:5432)");
   }
   if (!upstream.empty()) {
-    for (const std::string& listen : settings.List("listen")) {
+    // Of the two defaults the second is left out where there is no IPv6.
+    std::vector<std::string> listeners = settings.List("listen");
+    if (!settings.IsSet("listen") && !relay::HasIpv6Loopback()) listeners.resize(1);
+    for (const std::string& listen : listeners) {
       texts.push_back({fmt::format("--listen {}", listen), listen, upstream});
     }
   }

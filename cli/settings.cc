@@ -20,7 +20,7 @@ constexpr double kMany = 1e15;  // above any sensible figure, exact as a double
 
 // The order is that of --help.
 constexpr std::array kSettings = std::to_array<SettingInfo>({
-    {"listen", SettingKind::kList, "ADDR", "127.0.0.1:6432", 0, 0, kProxy,
+    {"listen", SettingKind::kList, "ADDR", "127.0.0.1:6432,[::1]:6432", 0, 0, kProxy,
      "where clients connect: HOST:PORT, [::1]:PORT or a socket's path; may be repeated; port 0 is any free one"},
     {"upstream", SettingKind::kText, "URI", "", 0, 0, kRun | kProxy,
      "the server: a PostgreSQL URL, HOST:PORT or a socket's path"},
@@ -165,9 +165,9 @@ Result<> Check(const SettingInfo& setting, const std::vector<std::string>& texts
   return {};
 }
 
-// A variable's text: lists are separated by commas.
-std::vector<std::string> Split(const SettingInfo& setting, const std::string& text) {
-  if (setting.kind != SettingKind::kList) return {text};
+// A variable's text, or a default: lists are separated by commas.
+std::vector<std::string> Split(const SettingInfo& setting, std::string_view text) {
+  if (setting.kind != SettingKind::kList) return {std::string(text)};
   std::vector<std::string> parts;
   for (size_t from = 0; from <= text.size();) {
     const size_t comma = std::min(text.find(',', from), text.size());
@@ -247,7 +247,7 @@ Result<Settings> Settings::Resolve(const Values& flags, const Environment& envir
   settings.file_path_ = file.path;
   for (const SettingInfo& setting : kSettings) {
     SettingValue value{.texts = {}, .origin = "default"};
-    if (!setting.default_text.empty()) value.texts = {std::string(setting.default_text)};
+    if (!setting.default_text.empty()) value.texts = Split(setting, setting.default_text);
     std::string named;
     if (const auto flag = flags.find(setting.name); flag != flags.end()) {
       value = {flag->second, "flag"};

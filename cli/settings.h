@@ -44,7 +44,7 @@ struct SettingInfo {
   std::string_view name;
   SettingKind kind;
   std::string_view placeholder;   // of its value in --help, "" for a switch
-  std::string_view default_text;  // of a list: one element, "" for none
+  std::string_view default_text;  // "" for none; of a list: with commas
   double min, max;                // of kCount, kNumber and kBytes
   unsigned commands;
   std::string_view help;

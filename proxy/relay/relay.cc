@@ -43,6 +43,8 @@ Result<std::vector<Listener>> BindListeners(const RelayOptions& options) {
   return listeners;
 }
 
+bool HasIpv6Loopback() { return Listen({.host = "::1", .port = 0, .unix_path = {}}).has_value(); }
+
 Result<> Serve(const RelayOptions& options, std::vector<Listener> listeners, RelayMemory memory, int stop_fd,
                int drain_ms) {
   assert(memory.rings.size() == static_cast<size_t>(options.threads) && options.threads <= kMaxLoops);

@@ -44,7 +44,7 @@ struct RelayOptions {
   bool gss_passthrough = false;     // likewise GSSAPI encryption; REQUIRES: the same
   bool plaintext_remote = true;     // false: who listens beyond this machine serves TLS only
   bool keep_binding_offer = false;  // see channel_binding.h
-  bool send_values = false;         // parameters of some executions too, for planning: session::SentValues
+  bool send_values = false;         // parameters of some executions too: session::SentValues
   std::optional<ControlOptions> control = {};
 };
 
@@ -60,6 +60,9 @@ struct Listener {
 };
 // The control socket's, where there is one, comes last.
 Result<std::vector<Listener>> BindListeners(const RelayOptions& options);
+
+// Whether this machine lets a socket listen on ::1.
+bool HasIpv6Loopback();
 
 // Connects to each upstream once: errors name what is wrong (refused, no such host, not PostgreSQL, insists on TLS, its
 // certificate).

@@ -200,11 +200,33 @@ def test_run_and_proxy_listen_on_loopback_alone(pg: PrivatePostgres, pgassay_bin
         process.wait(timeout=10)
         pytest.skip("somebody listens at the default port")
     try:
-        assert "listening on 127.0.0.1:6432" in said, said
-        assert listeners(process.pid) and listeners(process.pid) <= loopback
+        assert "listening on 127.0.0.1:6432, [::1]:6432, upstream" in said, said
+        assert listeners(process.pid) == loopback
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, 6432), timeout=10) as peer:
+                peer.sendall(SSL_REQUEST)
+                assert peer.recv(1) == b"N"
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+WITHOUT_IPV6 = ["unshare", "-n", "sh", "-c", 'ip link set lo up && echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 && exec "$@"', "sh"]
+
+
+@pytest.mark.skipif(subprocess.run([*WITHOUT_IPV6, "true"], capture_output=True, check=False).returncode != 0, reason="no network namespaces")
+def test_without_ipv6_the_proxy_listens_on_ipv4(pg: PrivatePostgres, pgassay_binary: Path, tmp_path: Path) -> None:
+    """In a network of its own, out of which only a Unix socket leads."""
+    upstream = f"postgresql://{pg.user}@/{pg.dbname}?host={pg.folder}&port={pg.port}"
+    words = [*WITHOUT_IPV6, str(pgassay_binary), "proxy", "--allow-root", "--upstream", upstream, "--trace", str(tmp_path / "proxy.db")]
+    process = subprocess.Popen(words, env=pg.env(), stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr
+        assert "listening on 127.0.0.1:6432, upstream" in process.stderr.readline()
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="missing runtime: systemd-analyze")
