@@ -325,16 +325,22 @@ class Ingest::State {
   void PollCatalogs(int64_t now_ns) { catalogs_.Poll(now_ns, recorder_); }
   void Flush(int64_t now_ns) {
     lineage_.Flush(now_ns);
-    recorder_.SetCounter("ambiguous_executions", lineage_.ambiguous_executions());
+    SetCounters();
   }
   void Finish(int64_t now_ns) {
     lineage_.Finish(now_ns);
     catalogs_.Finish(recorder_);
-    recorder_.SetCounter("ambiguous_executions", lineage_.ambiguous_executions());
+    SetCounters();
   }
 
  private:
   static constexpr size_t kMaxDescribed = 16'384;
+  static constexpr size_t kMaxNames = 10'000;  // that SQL gave in one session; as many as the relay keeps
+
+  void SetCounters() {
+    recorder_.SetCounter("ambiguous_executions", lineage_.ambiguous_executions());
+    recorder_.SetCounter("forgotten_names", forgotten_names_);
+  }
 
   static lineage::StatementProfile ProfileOf(const Shape& shape) {
     return {.statement_id = shape.statement_id, .operation = shape.facts.operation, .facts = &shape.facts};
@@ -628,6 +634,14 @@ class Ingest::State {
                                [&](const auto& entry) { return entry.second.text_hash == text_hash; });
   }
 
+  // All names go at once when there are too many: who makes so many seldom comes back to one.
+  template <class Names>
+  void MakeRoom(Names& names, const std::string& name) {
+    if (names.size() < kMaxNames || names.contains(name)) return;
+    forgotten_names_ += names.size();
+    names.clear();
+  }
+
   // The names that a completed statement made or took away.
   void ApplyNames(SessionState& session, const Resolved& resolved, const QueryEvent& event) {
     if (resolved.cursor != nullptr) {
@@ -640,7 +654,9 @@ class Ingest::State {
     const TextStatement& sent = *resolved.sent;
     switch (sent.verb) {
       case NamedVerb::kPrepare:
-        if (sent.inner) session.prepared[sent.name] = {.text_hash = 0, .inner = sent.inner};
+        if (!sent.inner) break;
+        MakeRoom(session.prepared, sent.name);
+        session.prepared[sent.name] = {.text_hash = 0, .inner = sent.inner};
         break;
       case NamedVerb::kDeallocate:
         if (sent.name.empty())
@@ -650,6 +666,7 @@ class Ingest::State {
         break;
       case NamedVerb::kDeclare:
         if (sent.inner && sent.inner->statements.size() == 1) {
+          MakeRoom(session.cursors, sent.name);
           session.cursors[sent.name] = {.statement = sent.inner->statements.front(), .parameters = parameters_};
         }
         break;
@@ -681,6 +698,7 @@ class Ingest::State {
   std::unordered_map<uint64_t, SessionState> sessions_;
   std::unordered_map<uint64_t, std::vector<DescribedColumn>> described_;
   std::map<std::string, Database> databases_;  // by upstream and name
+  uint64_t forgotten_names_ = 0;
   // Of the execution at hand.
   Parameters parameters_;
   std::vector<lineage::SinkValue> sink_values_;

@@ -13,6 +13,8 @@ namespace {
 constexpr size_t kTextsOfOneLoop = 4 * session::kKnownTexts;
 constexpr size_t kTextsOfSeveral = 32'768;  // one loop's new texts are not to drive out what another still knows
 constexpr size_t kMaxPinned = 16'384;
+constexpr size_t kMaxShapes = 20'000;  // some kilobytes each; an application has hundreds
+constexpr std::string_view kBeyondShapes = "(beyond 20 000 different statements)";
 constexpr size_t kMaxRawBytes = 8192;  // longer ones are not planned again
 
 bool TakesValues(const sql::Comparison& comparison) {
@@ -178,6 +180,7 @@ void Texts::ReadStatement(sql::Statement& scanned, size_t index, std::string_vie
 
 // Of the statement that is the index-th of `whole`.
 const Shape* Texts::ShapeOf(const sql::Statement& statement, size_t index, std::string_view whole) {
+  if (shapes_.size() >= kMaxShapes && !shapes_.contains(statement.shape_hash)) return Pseudo(kBeyondShapes);
   auto& shape = shapes_[statement.shape_hash];
   if (!shape) {
     const sql::Statement shown = std::move(sql::Scan(key_, whole)[index]);

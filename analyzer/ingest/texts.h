@@ -27,6 +27,7 @@ struct Shape {
   int64_t statement_id = 0;
   sql::Facts facts;
   std::vector<Sink> sinks;
+  bool may_keep_values = false;  // where --keep-values asks for them
 };
 
 struct Text;
@@ -58,7 +59,8 @@ class Texts {
   const Text* Find(uint64_t text_hash);
   // Keeps it for good, if it is here: of a named statement.
   void Pin(uint64_t text_hash);
-  // For executions without SQL of their own: "(function call)", "(empty query)", "(statement unknown)".
+  // For executions without SQL of their own: "(function call)", "(empty query)", "(statement unknown)"; and for those
+  // of statements that came when there were kMaxShapes.
   const Shape* Pseudo(std::string_view label);
 
  private:

@@ -257,6 +257,21 @@ def test_prepared_transactions_outlive_their_session(server: PrivatePostgres, be
     assert through[1] == (1,) and through[4] == (1,)
 
 
+# ---- names
+
+
+def test_names_that_sql_gives_are_bounded(pg: PrivatePostgres, proxy: Proxy) -> None:
+    """Beyond ten thousand in a session those before are forgotten, and counted; what came since is known."""
+    with Wire(proxy.port, pg.user, pg.dbname) as to:
+        for first in range(0, 10_500, 500):
+            assert sqlstate(to.simple("; ".join(f"PREPARE many_{i} AS SELECT {i} AS behind_a_name" for i in range(first, first + 500)))) == ""
+        assert sqlstate(to.simple("EXECUTE many_1; EXECUTE many_10400; EXECUTE many_10400")) == ""
+    assert proxy.stop() == 0
+    assert counters(proxy.trace)["forgotten_names"] == 10_000
+    assert ask(proxy.trace, "SELECT calls FROM statement WHERE sql = 'SELECT $1 AS behind_a_name'") == [(2,)]
+    assert ask(proxy.trace, "SELECT calls FROM statement WHERE operation = 'EXECUTE'") == [(1,)]
+
+
 # ---- cancels
 
 

@@ -74,5 +74,21 @@ TEST_F(TextsTest, APinnedTextOutlivesAnyNumberOfOthers) {
   EXPECT_EQ(Find(1), nullptr) << "and the others go";
 }
 
+// Who writes ever new statements does not fill the memory: those beyond a bound are counted together.
+TEST_F(TextsTest, StatementsBeyondABoundAreOne) {
+  constexpr uint64_t kMany = 20'000;
+  const auto add = [&](uint64_t n) {
+    texts_->Add(Hash(n), "SELECT a" + std::to_string(n));
+    return Find(n)->statements.at(0).shape;
+  };
+  const Shape* const first = add(0);
+  for (uint64_t n = 1; n < kMany; ++n) add(n);
+  const Shape* const beyond = add(kMany);
+  EXPECT_NE(beyond, first);
+  EXPECT_EQ(add(kMany + 1), beyond);
+  EXPECT_EQ(texts_->Pseudo("(beyond 20 000 different statements)"), beyond);
+  EXPECT_EQ(add(0), first) << "and the others are still known";
+}
+
 }  // namespace
 }  // namespace pgassay::ingest
