@@ -145,7 +145,8 @@ Result<SupervisorOptions> OptionsFrom(const Invocation& invocation) {
   SupervisorOptions options;
   auto routes = Routes(invocation, options.ingest.catalogs);
   if (!routes) return std::unexpected(routes.error());
-  options.relay.send_values = !options.ingest.catalogs.empty();
+  options.ingest.keep_values = settings.Switch("keep-values");
+  options.relay.send_values = options.ingest.keep_values || !options.ingest.catalogs.empty();
   options.relay.client_tls = *client_tls;
   options.relay.tls_passthrough = passthrough;
   options.relay.gss_passthrough = *gss_passthrough;
@@ -180,6 +181,8 @@ void SayReady(const Supervisor& supervisor, const SupervisorOptions& options) {
   }
   const std::string upstream = one_server ? fmt::format("upstream {}, ", relay::ToString(routes.front().upstream)) : "";
   Say(fmt::format("listening on {}, {}recording into {}", fmt::join(listeners, ", "), upstream, options.trace.path));
+  const std::string warning = KeptValuesWarning(options.ingest.keep_values, options.trace.path);
+  if (!warning.empty()) Say(warning);
   if (options.relay.control)
     Say(fmt::format("test runners: PGASSAY_CONTROL={}", relay::ToString(supervisor.control())));
 }

@@ -2,6 +2,12 @@
 
 namespace pgassay::cli {
 
+std::string KeptValuesWarning(bool keep_values, const std::string& trace_path) {
+  if (!keep_values) return "";
+  return "--keep-values: " + trace_path +
+         " will hold values of parameters and literals; keep it as safe as the database itself";
+}
+
 std::string RecordingTrouble::News(const RecorderTotals& totals) {
   const bool paused = totals.paused.load(std::memory_order_relaxed) != 0;
   if (paused == paused_) return "";

@@ -1,4 +1,5 @@
-// When the trace cannot be written: says so once, and again when recording goes on. Threads: one owner.
+// What is said of the recording: that the trace holds values, which is said at the start; that it cannot be written,
+// once, and again when recording goes on. Threads: one owner.
 #pragma once
 
 #include <string>
@@ -6,6 +7,8 @@
 #include "proxy/base/shared_totals.h"
 
 namespace pgassay::cli {
+
+std::string KeptValuesWarning(bool keep_values, const std::string& trace_path);  // "": none
 
 class RecordingTrouble {
  public:

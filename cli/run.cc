@@ -97,6 +97,8 @@ void SayWhatIsRecorded(const AddressPlan& plan, const SupervisorOptions& options
         fmt::format("{} ({})", relay::ToString(plan.upstreams[i].address), fmt::join(plan.VariablesOf(i), ", ")));
   }
   Say(fmt::format("recording {} into {}", fmt::join(servers, ", "), options.trace.path));
+  const std::string warning = KeptValuesWarning(options.ingest.keep_values, options.trace.path);
+  if (!warning.empty()) Say(warning);
 }
 
 // Variables that seem to hold this address though they were not rewritten.
@@ -193,7 +195,8 @@ int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const Enc
   auto catalogs = CatalogSources(invocation.settings, plan.upstreams, encryption.upstreams);
   if (!catalogs) return Trouble(catalogs.error().message);
   options.ingest.catalogs = std::move(*catalogs);
-  options.relay.send_values = !options.ingest.catalogs.empty();
+  options.ingest.keep_values = invocation.settings.Switch("keep-values");
+  options.relay.send_values = options.ingest.keep_values || !options.ingest.catalogs.empty();
   PrivateFolder folder;
   auto control = ControlFor(invocation, folder);
   if (!control) return Trouble(control.error().message);

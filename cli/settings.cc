@@ -51,6 +51,9 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
      "how long open sessions may go on after SIGINT or SIGTERM"},
     {"keep-tag", SettingKind::kList, "KEY", "", 0, 0, kRun | kProxy,
      "also store this key of the tags in SQL comments; may be repeated"},
+    {"keep-values", SettingKind::kSwitch, "", "false", 0, 0, kRun | kProxy,
+     "also store example values of up to three executions of each statement, without what looks like a credential, for "
+     "show; the trace is then as confidential as the database"},
     {"control", SettingKind::kText, "ADDR", "", 0, 0, kRun | kProxy,
      "where test runners say which test is running: a socket's path or HOST:PORT (run: a socket in a private folder, "
      "named in PGASSAY_CONTROL)"},
@@ -171,7 +174,7 @@ std::vector<std::string> Split(const SettingInfo& setting, std::string_view text
   std::vector<std::string> parts;
   for (size_t from = 0; from <= text.size();) {
     const size_t comma = std::min(text.find(',', from), text.size());
-    if (comma > from) parts.push_back(text.substr(from, comma - from));
+    if (comma > from) parts.emplace_back(text.substr(from, comma - from));
     from = comma + 1;
   }
   return parts;

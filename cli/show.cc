@@ -54,11 +54,15 @@ struct Page {
   }
 
   Result<std::string> Of(const trace::StatementRow& statement) const {
+    const auto trace = trace::Trace::Open(report.trace_paths.front());
+    if (!trace) return std::unexpected(trace.error());
+    const auto examples = trace->Examples(statement.statement_id);
+    if (!examples) return std::unexpected(examples.error());
     std::ostringstream text;
     if (json) {
-      reporters::WriteStatementJson(report, statement, text);
+      reporters::WriteStatementJson(report, statement, *examples, text);
     } else {
-      reporters::WriteStatement(report, statement, style, text);
+      reporters::WriteStatement(report, statement, *examples, style, text);
     }
     return text.str();
   }

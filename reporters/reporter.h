@@ -49,10 +49,12 @@ void WriteFinding(const Report& report, const Finding& finding, std::span<const 
                   const ReportStyle& style, std::ostream& out);
 void WriteFindingJson(const Report& report, const Finding& finding, std::span<const trace::TimelineRow> timeline,
                       std::ostream& out);
-// One statement in full: figures, quantiles, what is known of it, its columns with their bytes, the findings on it.
-void WriteStatement(const Report& report, const trace::StatementRow& statement, const ReportStyle& style,
-                    std::ostream& out);
-void WriteStatementJson(const Report& report, const trace::StatementRow& statement, std::ostream& out);
+// One statement in full: figures, quantiles, what is known of it, its columns with their bytes, the findings on it, and
+// the values that --keep-values kept, which nothing else shows.
+void WriteStatement(const Report& report, const trace::StatementRow& statement,
+                    std::span<const trace::ExampleRow> examples, const ReportStyle& style, std::ostream& out);
+void WriteStatementJson(const Report& report, const trace::StatementRow& statement,
+                        std::span<const trace::ExampleRow> examples, std::ostream& out);
 // `pgassay diff`.
 void WriteDiff(const gate::Diff& diff, const ReportStyle& style, std::ostream& out);
 void WriteDiffJson(const gate::Diff& diff, double round_trip_ms, std::ostream& out);

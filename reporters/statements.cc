@@ -1,5 +1,6 @@
 // `pgassay queries`: every statement with its figures, and one statement in full.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -93,6 +94,41 @@ void WriteColumns(const Report& report, const StatementRow& statement, Page& pag
   for (size_t i = 0; i < names.size(); ++i) page.WriteLine("   " + lines[i + 1] + "  " + page.Shown(names[i]));
 }
 
+// $1 = '42' · $2 = ('a', 'b') · $3 = NULL · $4 left out (long)
+std::string ExampleText(const trace::ExampleRow& example) {
+  std::string text;
+  for (size_t i = 0; i < example.values.size();) {
+    const int number = example.values[i].number;
+    std::vector<std::string> elements;
+    for (; i < example.values.size() && example.values[i].number == number; ++i) {
+      const trace::ExampleValue& value = example.values[i];
+      std::string quoted = "'";
+      for (const char c : value.value) quoted += c == '\'' ? "''" : std::string(1, c);
+      elements.push_back(!value.left_out.empty() ? fmt::format("left out ({})", value.left_out)
+                         : value.null            ? "NULL"
+                                                 : quoted + "'");
+    }
+    const std::string all = fmt::format("{}", fmt::join(elements, ", "));
+    text += fmt::format("{}${} = {}", text.empty() ? "" : " · ", number, elements.size() == 1 ? all : "(" + all + ")");
+  }
+  return text;
+}
+
+Json JsonExamples(std::span<const trace::ExampleRow> examples) {
+  Json list = Json::array();
+  for (const trace::ExampleRow& example : examples) {
+    Json values = Json::array();
+    for (const trace::ExampleValue& value : example.values) {
+      Json one = {{"number", value.number}, {"element", value.element}, {"value", value.value}};
+      if (value.null || !value.left_out.empty()) one["value"] = nullptr;
+      if (!value.left_out.empty()) one["left_out"] = value.left_out;
+      values.push_back(std::move(one));
+    }
+    list.push_back({{"execution", example.execution_no}, {"values", std::move(values)}});
+  }
+  return list;
+}
+
 }  // namespace
 
 std::span<const std::string_view> StatementSorts() { return kSorts; }
@@ -135,7 +171,8 @@ void WriteStatementsJson(const Report& report, std::string_view sort, size_t lim
   DumpJson(json, out);
 }
 
-void WriteStatement(const Report& report, const StatementRow& statement, const ReportStyle& style, std::ostream& out) {
+void WriteStatement(const Report& report, const StatementRow& statement, std::span<const trace::ExampleRow> examples,
+                    const ReportStyle& style, std::ostream& out) {
   Page page(style, out);
   page.WriteHeading(fmt::format("s{}  {}", statement.statement_id, sql::OperationName(statement.facts.operation)),
                     fmt::format("s{}  ", statement.statement_id).size(), statement.fingerprint, Ink::kDim);
@@ -168,6 +205,8 @@ void WriteStatement(const Report& report, const StatementRow& statement, const R
       tags += fmt::format("{}{}={} ({})", tags.empty() ? "" : " · ", tag.key, tag.value, FormatCount(tag.calls));
   }
   line("tags", tags);
+  for (const trace::ExampleRow& example : examples)
+    line(&example == examples.data() ? "values" : "", ExampleText(example));
   if (!facts.parsed) line("note", "the parser could not read it: what it compares and joins is unknown");
   for (const Finding& finding : report.findings) {
     const bool concerned = finding.statement.statement_id == statement.statement_id ||
@@ -179,7 +218,8 @@ void WriteStatement(const Report& report, const StatementRow& statement, const R
   WritePlans(report, statement.statement_id, page);
 }
 
-void WriteStatementJson(const Report& report, const StatementRow& statement, std::ostream& out) {
+void WriteStatementJson(const Report& report, const StatementRow& statement,
+                        std::span<const trace::ExampleRow> examples, std::ostream& out) {
   Json json = JsonHead(report);
   json["statement"] = JsonStatement(statement);
   Json& columns = json["statement"]["columns"] = Json::array();
@@ -193,6 +233,7 @@ void WriteStatementJson(const Report& report, const StatementRow& statement, std
                        {"nulls", row.nulls},
                        {"bytes", row.bytes}});
   }
+  json["statement"]["examples"] = JsonExamples(examples);
   json["statement"]["plans"] = JsonPlans(report, statement.statement_id);
   DumpJson(json, out);
 }

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "analyzer/ingest/example_values.h"
 #include "analyzer/ingest/session_settings.h"
 #include "analyzer/ingest/texts.h"
 #include "analyzer/lineage/lineage.h"
@@ -168,7 +169,8 @@ class Ingest::State {
   State(const HashKey& key, trace::Recorder& recorder, IngestOptions options)
       : recorder_(recorder),
         plans_(!options.catalogs.empty() && options.from_the_start),
-        texts_(key, recorder, options.loops, plans_),
+        keeps_values_(options.keep_values),
+        texts_(key, recorder, options.loops, plans_ || keeps_values_),
         lineage_(recorder),
         catalogs_(std::move(options.catalogs)) {
     for (std::string_view tag : kAllowedTags) kept_tags_.emplace(tag);
@@ -318,6 +320,7 @@ class Ingest::State {
     Store(event, execution, unit_id);
     StoreTags(execution);
     if (execution.completed) catalogs_.OnExecution(event.session_id, shape.facts.operation, event.done_ns);
+    if (execution.completed && keeps_values_) KeepExample(session, resolved, event, execution);
     if (execution.completed && plans_) KeepForPlanning(session, resolved, event);
     if (execution.completed) ApplyNames(session, resolved, event);
   }
@@ -592,12 +595,32 @@ class Ingest::State {
     }
   }
 
+  // What was sent for an execution; "" where that is not known, or stands for another: EXECUTE, FETCH.
+  std::string_view SentText(const Resolved& resolved, const QueryEvent& event) {
+    if (resolved.sent == nullptr || resolved.sent != resolved.statement) return {};
+    const Text* text = texts_.Find(event.text_hash);
+    if (text == nullptr || text->raw.empty()) return {};
+    return std::string_view(text->raw).substr(resolved.sent->offset, resolved.sent->length);
+  }
+
+  void KeepExample(const SessionState& session, const Resolved& resolved, const QueryEvent& event,
+                   const lineage::Execution& execution) {
+    const int64_t statement_id = resolved.shape->statement_id;
+    if (!resolved.shape->may_keep_values || !examples_.Wants(statement_id, execution.parameters_hash)) return;
+    const std::string_view own = SentText(resolved, event);
+    const bool sent = event.parameter_count > 0 && session.values_of == event.execution_id;
+    if (own.empty() || (event.parameter_count > 0 && !sent)) return;
+    const std::span<const catalog::BindValue> binds = session.values;
+    auto values = examples_.Take(statement_id, execution.parameters_hash, own, sent ? binds : binds.first(0));
+    if (values.empty()) return;
+    recorder_.AddExample(
+        {.statement_id = statement_id, .execution_no = execution.execution_no, .values = std::move(values)});
+  }
+
   // What the statement sets, and the execution itself if it is one to plan again.
   void KeepForPlanning(SessionState& session, const Resolved& resolved, const QueryEvent& event) {
-    if (resolved.sent == nullptr || resolved.sent != resolved.statement) return;  // EXECUTE and FETCH stand for others
-    const Text* text = texts_.Find(event.text_hash);
-    if (text == nullptr || text->raw.empty()) return;
-    const std::string_view own = std::string_view(text->raw).substr(resolved.sent->offset, resolved.sent->length);
+    const std::string_view own = SentText(resolved, event);
+    if (own.empty()) return;
     const sql::Facts& facts = resolved.shape->facts;
     if (MayBePlanned(facts)) {
       const int64_t database_ns = std::max<int64_t>(event.done_ns - event.busy_from_ns, 0);
@@ -690,7 +713,9 @@ class Ingest::State {
   }
 
   trace::Recorder& recorder_;
-  const bool plans_;  // whether statements are planned again
+  const bool plans_;         // whether statements are planned again
+  const bool keeps_values_;  // whether examples are stored
+  ExampleValues examples_;
   Texts texts_;
   lineage::Lineage lineage_;
   CatalogWatch catalogs_;

@@ -19,6 +19,7 @@ struct IngestOptions {
   std::vector<std::string> kept_tags;        // beyond the allow-list
   std::vector<CatalogSource> catalogs = {};  // whose databases' catalogues are read; none: no connection is ever made
   size_t loops = 1;                          // that send records
+  bool keep_values = false;                  // example_values.h
   // False for a recorder that took over: it does not know what sessions had set, so it plans no statement.
   bool from_the_start = true;
 };

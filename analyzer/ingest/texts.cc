@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "analyzer/ingest/example_values.h"
 #include "proxy/session/query_event.h"
 
 namespace pgassay::ingest {
@@ -187,6 +188,7 @@ const Shape* Texts::ShapeOf(const sql::Statement& statement, size_t index, std::
     shape = std::make_unique<Shape>();
     shape->facts = analyzer_.Analyze(whole.substr(shown.offset, shown.length), shown);
     shape->sinks = SinksOf(shape->facts);
+    shape->may_keep_values = MayKeepValues(shape->facts, shown.sql);
     shape->statement_id = recorder_.StatementId(shown.shape_hash, shown.sql, shape->facts);
   }
   return shape.get();

@@ -60,7 +60,7 @@ class Texts {
   // Keeps it for good, if it is here: of a named statement.
   void Pin(uint64_t text_hash);
   // For executions without SQL of their own: "(function call)", "(empty query)", "(statement unknown)"; and for those
-  // of statements that came when there were kMaxShapes.
+  // of statements beyond a bound.
   const Shape* Pseudo(std::string_view label);
 
  private:

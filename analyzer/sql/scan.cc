@@ -27,6 +27,7 @@ constexpr std::string_view kEllipsis = "…";
 struct RawValue {
   uint32_t token = 0;
   uint32_t slot = 0;
+  int number = 0;  // of a literal in the shown text
 };
 
 // After these words an operand begins, so "-" is a sign and NULL, TRUE, FALSE are values.
@@ -304,7 +305,7 @@ class Shaper {
     form_ += kValueMark;
     if (secrets_.names_public_setting()) form_ += Text(token);
     form_ += kTokenEnd;
-    values_.push_back({static_cast<uint32_t>(token), slot_count_++});
+    values_.push_back({static_cast<uint32_t>(token), slot_count_++, literals_});
   }
 
   bool ExpectsOperand() const {
@@ -802,6 +803,32 @@ std::vector<Statement> Scan(const HashKey& key, std::string_view text) {
 
 void ScanShapes(const HashKey& key, std::string_view text, std::vector<Statement>& statements) {
   ScanInto(key, text, false, statements);
+}
+
+std::vector<Literal> Literals(std::string_view text) {
+  Lexed lexed;
+  Shaper shaper;
+  std::vector<Literal> literals;
+  Lex(text, lexed);
+  Splitter splitter(text, lexed);
+  const auto range = splitter.Next();
+  const bool whole = !lexed.doubtful && lexed.stopped_at == std::string_view::npos;
+  if (!whole || !range || !BeginsStatement(text, lexed, range->from)) return literals;
+  shaper.Run(text, lexed, range->from, range->to, true);
+  std::vector<int> number_of_slot(shaper.slot_count(), 0);
+  for (const RawValue& raw : shaper.values()) {
+    const Token token = shaper.TokenOf(raw);
+    if (token.kind == TokenKind::kParameter) continue;
+    int& number = number_of_slot[raw.slot];
+    if (number == 0) number = raw.number;
+    const bool quoted = token.kind == TokenKind::kString || token.kind == TokenKind::kNational;
+    const bool null = token.kind == TokenKind::kWord && token.key == Key("null");
+    literals.push_back(
+        {.number = number,
+         .null = null,
+         .value = quoted ? LiteralValue(text, token) : std::string(text.substr(token.begin, token.end - token.begin))});
+  }
+  return literals;
 }
 
 std::vector<ValuePosition> ValuePositions(std::string_view text) {

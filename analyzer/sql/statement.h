@@ -58,6 +58,15 @@ std::vector<Statement> Scan(const HashKey& key, std::string_view text);
 // The same without `sql`, into statements whose memory is used again: what a text costs whose shape is known already.
 void ScanShapes(const HashKey& key, std::string_view text, std::vector<Statement>& statements);
 
+// A literal of a statement as it was written, quotes and escapes resolved.
+struct Literal {
+  int number = 0;  // n of the $n that stands for it in Statement::sql, or for the list that it is in
+  bool null = false;
+  std::string value;
+};
+// Of the first statement of `text`, in the order of the text; none where quotes look broken or that is no SQL.
+std::vector<Literal> Literals(std::string_view text);
+
 // Any text as it may be shown or stored: literals masked, comments dropped, secrets never kept. Never fails: what does
 // not lex is cut at the point of failure and marked with "…". For SQL, error messages, command tags, plan text.
 std::string Redact(std::string_view text);

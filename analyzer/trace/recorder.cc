@@ -198,6 +198,7 @@ class Recorder::State {
     catalogs_.insert_or_assign(name, std::move(catalog));
   }
 
+  void AddExample(ExampleRow example) { examples_.push_back(std::move(example)); }
   void SetPlan(PlanRow plan) {
     const int64_t database_id = DatabaseId({plan.upstream, plan.database});
     plans_.insert_or_assign({database_id, plan.statement_id, plan.kind}, std::move(plan));
@@ -387,7 +388,7 @@ class Recorder::State {
            !new_sessions_.empty() || !ended_sessions_.empty() || !application_names_.empty() ||
            !new_relations_.empty() || !executions_.empty() || !scopes_.empty() || !units_.empty() ||
            !unit_statements_.empty() || !edges_.empty() || !repeats_.empty() || !gaps_.empty() || !catalogs_.empty() ||
-           !plans_.empty();
+           !plans_.empty() || !examples_.empty();
   }
 
   // Everything that waits, in one transaction; on failure all of it waits on. `end`: the recording is over, and whether
@@ -460,6 +461,9 @@ class Recorder::State {
       const auto& [statement_id, key, value] = tag;
       if (auto written = writer_->AddTagCalls(statement_id, key, value, calls); !written) return written;
     }
+    for (const ExampleRow& example : examples_) {
+      if (auto written = writer_->WriteExample(example); !written) return written;
+    }
     return {};
   }
 
@@ -510,6 +514,7 @@ class Recorder::State {
     for (auto& [name, counter] : counters_) counter.changed = false;
     changed_ = false;
     tag_calls_.clear();
+    examples_.clear();
     new_databases_.clear();
     catalogs_.clear();
     plans_.clear();
@@ -545,6 +550,8 @@ class Recorder::State {
   std::unordered_map<int64_t, StatementRollup> statements_;  // nodes do not move
   std::vector<StatementRollup*> dirty_statements_;
   std::map<std::tuple<int64_t, std::string, std::string>, uint64_t> tag_calls_;
+
+  std::vector<ExampleRow> examples_;
 
   std::map<DatabaseName, int64_t> databases_;
   std::vector<DatabaseName> new_databases_;
@@ -626,6 +633,7 @@ void Recorder::SetCatalog(std::string_view upstream_address, std::string_view da
                       .snapshot = snapshot == nullptr ? std::string() : catalog::SnapshotToJson(*snapshot),
                       .problem = std::string(problem)});
 }
+void Recorder::AddExample(ExampleRow example) { state_->AddExample(std::move(example)); }
 void Recorder::SetPlan(PlanRow plan) { state_->SetPlan(std::move(plan)); }
 int64_t Recorder::NextExecutionNo() { return state_->NextExecutionNo(); }
 void Recorder::AddExecution(const ExecutionRow& row) { state_->AddExecution(row); }

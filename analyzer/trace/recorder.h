@@ -13,6 +13,7 @@
 
 #include "analyzer/catalog/snapshot.h"
 #include "analyzer/lineage/lineage.h"
+#include "analyzer/trace/example_row.h"
 #include "analyzer/trace/plan_row.h"
 #include "proxy/base/result.h"
 
@@ -63,6 +64,8 @@ class Recorder : public lineage::LineageSink {
   void AddColumn(int64_t statement_id, int position, std::string_view described_name,
                  const lineage::ResultColumn& column);
   void AddCells(int64_t statement_id, int position, uint64_t cells, uint64_t nulls, uint64_t bytes);
+  // With --keep-values. REQUIRES: once per execution.
+  void AddExample(ExampleRow example);
   // A database's catalogue as last seen. `problem`: why there is no snapshot (then `snapshot` is null), or why it is
   // out of date; "" if all is well.
   void SetCatalog(std::string_view upstream_address, std::string_view database, const catalog::Snapshot* snapshot,

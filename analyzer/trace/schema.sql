@@ -1,7 +1,8 @@
 -- The trace of one or more recordings. PRAGMA application_id = 0x70676173 ("pgas"), user_version = format.
 -- Rollups are exact and permanent; `execution` is the timeline and may be cut (see `recording.timeline_from_no`).
--- No literal, parameter or result value is in here: hashes are keyed with a secret that was never stored, so they compare within
--- one recording only. Times: *_ns are nanoseconds on the recording's monotonic clock; recording.wall_offset_ns + t = Unix time.
+-- No literal, parameter or result value is in here, unless --keep-values asked for `example_value`: hashes are keyed with a secret
+-- that was never stored, so they compare within one recording only.
+-- Times: *_ns are nanoseconds on the recording's monotonic clock; recording.wall_offset_ns + t = Unix time.
 -- Every *_hash is 64 bits of which SQLite shows the sign. Booleans are 0 or 1.
 
 CREATE TABLE recording (           -- one run of the recorder
@@ -110,6 +111,16 @@ CREATE TABLE statement_tag (       -- tags that a statement's text carried (allo
   value TEXT NOT NULL,                  -- as sent, decoded
   calls INTEGER NOT NULL,               -- executions that carried it
   PRIMARY KEY (statement_id, key, value)
+) WITHOUT ROWID;
+
+CREATE TABLE example_value (       -- with --keep-values alone: parameters and literals of up to three executions a statement and recording
+  statement_id INTEGER NOT NULL,        -- whose
+  execution_no INTEGER NOT NULL,        -- execution
+  number INTEGER NOT NULL,              -- n of the $n in statement.sql
+  element INTEGER NOT NULL,             -- from 0, of a list that statement.sql shows as ($n, …)
+  value TEXT,                           -- as text; NULL: SQL's NULL, or left out
+  left_out TEXT NOT NULL,               -- why: bytes, long, secret, type; "" if it was not
+  PRIMARY KEY (statement_id, execution_no, number, element)
 ) WITHOUT ROWID;
 
 CREATE TABLE result_column (       -- statement x position

@@ -295,6 +295,27 @@ Result<std::vector<PlanRow>> Trace::Plans() const {
       });
 }
 
+Result<std::vector<ExampleRow>> Trace::Examples(int64_t statement_id) const {
+  std::vector<ExampleRow> examples;
+  const auto read = [&](const Query& row) {
+    if (examples.empty() || examples.back().execution_no != row.Int(0)) {
+      examples.push_back({.statement_id = statement_id, .execution_no = row.Int(0)});
+    }
+    const std::string_view left_out = row.Text(4);
+    examples.back().values.push_back({.number = static_cast<int>(row.Int(1)),
+                                      .element = static_cast<int>(row.Int(2)),
+                                      .null = row.IsNull(3) && left_out.empty(),
+                                      .value = std::string(row.Text(3)),
+                                      .left_out = std::string(left_out)});
+  };
+  const auto all = state_->ForEach(
+      "SELECT execution_no, number, element, value, left_out FROM example_value WHERE statement_id = ?1 "
+      "ORDER BY execution_no DESC, number, element",
+      read, statement_id);
+  if (!all) return std::unexpected(all.error());
+  return examples;
+}
+
 Result<std::vector<ScopeRow>> Trace::Scopes() const {
   return state_->Rows<ScopeRow>(
       "SELECT scope_id, kind, name, file, line, worker, begin_ns, ifnull(end_ns, 0), outcome FROM scope "

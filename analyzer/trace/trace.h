@@ -12,6 +12,7 @@
 
 #include "analyzer/catalog/snapshot.h"
 #include "analyzer/lineage/lineage.h"
+#include "analyzer/trace/example_row.h"
 #include "analyzer/trace/plan_row.h"
 #include "proxy/base/result.h"
 
@@ -105,10 +106,11 @@ class Trace {
   Result<std::vector<ColumnRow>> Columns() const;        // by statement, position
   Result<std::vector<TagRow>> Tags() const;
   Result<std::vector<SessionSummary>> Sessions() const;
-  Result<std::vector<CatalogRow>> Catalogs() const;  // by database
-  Result<std::vector<PlanRow>> Plans() const;        // the last ones; by database, statement, kind
-  Result<std::vector<ScopeRow>> Scopes() const;      // by id
-  Result<std::vector<lineage::Unit>> Units() const;  // by id
+  Result<std::vector<CatalogRow>> Catalogs() const;                      // by database
+  Result<std::vector<PlanRow>> Plans() const;                            // the last ones; by database, statement, kind
+  Result<std::vector<ExampleRow>> Examples(int64_t statement_id) const;  // with --keep-values; the last ones first
+  Result<std::vector<ScopeRow>> Scopes() const;                          // by id
+  Result<std::vector<lineage::Unit>> Units() const;                      // by id
   Result<std::vector<lineage::UnitStatement>> UnitStatements() const;
   Result<std::vector<lineage::Edge>> Edges() const;  // by key
   Result<std::vector<lineage::Repeat>> Repeats() const;

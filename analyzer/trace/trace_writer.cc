@@ -124,6 +124,9 @@ Result<> TraceWriter::PrepareAll() {
       {&add_tag_,
        "INSERT INTO statement_tag (statement_id, key, value, calls) VALUES (?, ?, ?, ?) "
        "ON CONFLICT (statement_id, key, value) DO UPDATE SET calls = calls + excluded.calls"},
+      {&replace_example_,
+       "REPLACE INTO example_value (statement_id, execution_no, number, element, value, left_out) "
+       "VALUES (?, ?, ?, ?, ?, ?)"},
       {&insert_database_, "INSERT OR IGNORE INTO database (database_id, upstream, name) VALUES (?, ?, ?)"},
       {&replace_catalog_,
        "REPLACE INTO catalog (recording_id, database_id, taken_unix_ns, snapshot, problem) VALUES (?, ?, ?, ?, ?)"},
@@ -312,6 +315,23 @@ Result<> TraceWriter::WriteColumns(const StatementRollup& statement) {
 
 Result<> TraceWriter::AddTagCalls(int64_t statement_id, std::string_view key, std::string_view value, uint64_t calls) {
   return Write(add_tag_, statement_id, key, value, calls);
+}
+
+Result<> TraceWriter::WriteExample(const ExampleRow& example) {
+  for (const ExampleValue& value : example.values) {
+    replace_example_.Bind(1, example.statement_id);
+    replace_example_.Bind(2, example.execution_no);
+    replace_example_.Bind(3, value.number);
+    replace_example_.Bind(4, value.element);
+    if (value.null || !value.left_out.empty()) {
+      replace_example_.BindNull(5);
+    } else {
+      replace_example_.Bind(5, std::string_view(value.value));
+    }
+    replace_example_.Bind(6, std::string_view(value.left_out));
+    if (auto written = replace_example_.Finish(); !written) return written;
+  }
+  return {};
 }
 
 Result<> TraceWriter::WriteDatabase(int64_t database_id, const DatabaseName& database) {

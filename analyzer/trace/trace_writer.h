@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "analyzer/lineage/lineage.h"
+#include "analyzer/trace/example_row.h"
 #include "analyzer/trace/histogram.h"
 #include "analyzer/trace/plan_row.h"
 #include "analyzer/trace/sqlite.h"
@@ -110,6 +111,7 @@ class TraceWriter {
   Result<> WriteStatement(const StatementRollup& statement);
   Result<> WriteColumns(const StatementRollup& statement);
   Result<> AddTagCalls(int64_t statement_id, std::string_view key, std::string_view value, uint64_t calls);
+  Result<> WriteExample(const ExampleRow& example);
   Result<> WriteDatabase(int64_t database_id, const DatabaseName& database);
   Result<> WriteCatalog(int64_t database_id, const CatalogInsert& catalog);
   Result<> WritePlan(int64_t database_id, const PlanRow& plan);
@@ -153,10 +155,10 @@ class TraceWriter {
       std::make_unique<int>(0);  // in the write-ahead log; SQLite's hook holds its address
   int checkpoint_at_frames_ = kCheckpointFrames;
   int64_t recording_id_ = 0;
-  Query begin_, commit_, insert_statement_, update_statement_, replace_column_, add_tag_, insert_database_,
-      replace_catalog_, replace_plan_, replace_session_, update_application_name_, end_session_, replace_relation_,
-      replace_scope_, replace_unit_, replace_unit_statement_, delete_unit_statement_, replace_edge_, delete_edge_,
-      replace_repeat_, delete_repeat_, insert_execution_, insert_executions_, cut_timeline_, note_cut_,
+  Query begin_, commit_, insert_statement_, update_statement_, replace_column_, add_tag_, replace_example_,
+      insert_database_, replace_catalog_, replace_plan_, replace_session_, update_application_name_, end_session_,
+      replace_relation_, replace_scope_, replace_unit_, replace_unit_statement_, delete_unit_statement_, replace_edge_,
+      delete_edge_, replace_repeat_, delete_repeat_, insert_execution_, insert_executions_, cut_timeline_, note_cut_,
       replace_counter_, insert_gap_, last_execution_, end_recording_;
 };
 

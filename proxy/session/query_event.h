@@ -185,8 +185,8 @@ struct SentValue {    // one Bind parameter as it was sent
   std::string_view value;
 };
 
-// All values of an execution that may be planned again; right before its QueryEvent. In memory only: never stored,
-// never shown.
+// All values of an execution that may be planned again, or be an example; right before its QueryEvent. They stay in
+// memory, but for what --keep-values lets into the trace (analyzer/ingest/example_values.h).
 struct SentValues {
   uint64_t session_id;
   uint64_t execution_id;

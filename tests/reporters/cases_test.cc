@@ -148,13 +148,37 @@ TEST(ReporterCases, StatementPagesAreAsReviewed) {
     std::ostringstream list, json, page;
     WriteStatements(report, "time", 20, {.unicode = true}, list);
     WriteStatementsJson(report, "calls", 20, json);
-    WriteStatement(report, report.statements.front(), {.unicode = true}, page);
+    WriteStatement(report, report.statements.front(), {}, {.unicode = true}, page);
     EXPECT_LE(Widest(list.str()), 80U) << folder;
     EXPECT_LE(Widest(page.str()), 80U) << folder;
     tests::ExpectGolden(folder / "queries.txt", list.str());
     tests::ExpectGolden(folder / "queries.json", json.str());
     tests::ExpectGolden(folder / "statement.txt", page.str());
   }
+}
+
+TEST(ReporterCases, AStatementsValuesAreQuotedAndEscaped) {
+  const Report report = tests::ReadReport(fs::path(kFolder) / "n_plus_one");
+  const std::vector<trace::ExampleRow> examples = {{.statement_id = 1,
+                                                    .execution_no = 9,
+                                                    .values = {{.number = 1, .value = "it's' \xc2\xb7 $2 = '7"},
+                                                               {.number = 2, .element = 0, .value = "\x1b]0;title\x07"},
+                                                               {.number = 2, .element = 1, .null = true},
+                                                               {.number = 3, .left_out = "secret"}}}};
+  std::ostringstream page, json;
+  WriteStatement(report, report.statements.front(), examples, {.unicode = true}, page);
+  std::string shown;  // in one line
+  for (const char c : page.str()) {
+    if (c != '\n' && c != ' ') shown += c;
+  }
+  EXPECT_NE(shown.find("values$1='it''s''·$2=''7'·$2=('\\x1b]0;title\\x07',NULL)·$3=leftout(secret)"),
+            std::string::npos)
+      << page.str();
+  WriteStatementJson(report, report.statements.front(), examples, json);
+  const auto values = nlohmann::json::parse(json.str())["statement"]["examples"][0]["values"];
+  EXPECT_EQ(values[0]["value"], "it's' \xc2\xb7 $2 = '7");
+  EXPECT_TRUE(values[2]["value"].is_null() && !values[2].contains("left_out"));
+  EXPECT_TRUE(values[3]["value"].is_null() && values[3]["left_out"] == "secret");
 }
 
 TEST(ReporterCases, FindingPagesAreAsReviewed) {

@@ -573,6 +573,30 @@ TEST_F(RoundTrip, TheLastPlansOfAStatementAreKept) {
   EXPECT_EQ(*plans, (std::vector<PlanRow>{failed, plan}));
 }
 
+TEST_F(RoundTrip, ExamplesOfAStatementAreKeptTheLastFirst) {
+  const ExampleRow first{.statement_id = 1,
+                         .execution_no = 1,
+                         .values = {{.number = 1, .value = ""},
+                                    {.number = 2, .element = 0, .null = true},
+                                    {.number = 2, .element = 1, .left_out = "secret"}}};
+  const ExampleRow second{.statement_id = 1, .execution_no = 2, .values = {{.number = 1, .value = "it's"}}};
+  {
+    auto recorder = MustOpen(Options(path_));
+    ASSERT_EQ(recorder->StatementId(7, "SELECT 1", SelectFacts()), 1);
+    recorder->AddExample(first);
+    ASSERT_TRUE(recorder->Finish(2, true).has_value());
+  }
+  auto recorder = MustOpen(Options(path_, true));
+  recorder->AddExample(second);
+  ASSERT_TRUE(recorder->Finish(3, true).has_value());
+  const auto trace = Trace::Open(path_);
+  ASSERT_TRUE(trace.has_value()) << trace.error().message;
+  const auto examples = trace->Examples(1);
+  ASSERT_TRUE(examples.has_value()) << examples.error().message;
+  EXPECT_EQ(*examples, (std::vector<ExampleRow>{second, first}));
+  EXPECT_EQ(trace->Examples(2)->size(), 0U);
+}
+
 TEST_F(RoundTrip, TheViewsAnswer) {
   auto recorder = MustOpen(Options(path_));
   Record(*recorder, 5);
