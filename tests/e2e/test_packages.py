@@ -16,7 +16,7 @@ import pytest
 
 from conftest import _announced_port
 from private_postgres import PrivatePostgres
-from roots import Root, debootstrap
+from roots import Root, alpine, debootstrap
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Release builds, and the better part of two distributions.
@@ -130,14 +130,28 @@ def test_the_tarball_starts_in_another_release_and_run_works_there(packages: Pat
 
 
 def test_the_tarball_needs_nothing_but_a_shell(packages: Path, roots: Path, pg: PrivatePostgres) -> None:
-    """No C library, no other program; the client is pgassay itself, which asks for the catalogue through the proxy."""
+    """No C library, no other program."""
     root = Root(roots / "bare")
     for name in ("bin", "dev", "proc", "tmp", "usr/bin"):
         (root.folder / name).mkdir(parents=True)
     shutil.copy(Path(shutil.which("busybox") or "").resolve(), root.folder / "bin" / "busybox")
     for name in ("sh", "readlink", "dirname"):
         (root.folder / "bin" / name).symlink_to("busybox")
-    (root.folder / "usr" / "bin" / "pgassay").symlink_to(unpacked(packages, root))
+    profiled_by_itself(root, pg, unpacked(packages, root))
+
+
+@pytest.mark.skipif(shutil.which("qemu-img") is None or shutil.which("debugfs") is None, reason="no qemu-img, no debugfs here")
+def test_the_tarball_starts_in_another_distribution_and_run_works_there(packages: Path, roots: Path, pg: PrivatePostgres) -> None:
+    (roots / "alpine").mkdir()
+    root = alpine(roots / "alpine")
+    assert "ID=alpine" in root.done("cat", "/etc/os-release")
+    profiled_by_itself(root, pg, unpacked(packages, root))
+
+
+def profiled_by_itself(root: Root, pg: PrivatePostgres, program: str) -> None:
+    """`pgassay run` where no client is: it is pgassay, which asks for the catalogue through the proxy."""
+    (root.folder / "usr" / "bin" / "pgassay").symlink_to(program)
+    assert root.done("pgassay", "--version").startswith("pgassay ")
     lint = 'exec pgassay lint --database "$DATABASE_URL" --format json --output /tmp/lint.json'
     flags = ("--trace", "/tmp/run.db", "--format", "json", "--output", "/tmp/run.json")
     root.done("pgassay", "run", *flags, "--", "sh", "-c", lint, env={"DATABASE_URL": pg.dsn()})
