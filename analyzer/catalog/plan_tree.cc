@@ -23,6 +23,13 @@ std::string Joined(const Json& value) {
   return text;
 }
 
+// Rows of the node above start it anew: the inner side of a nested loop, a subplan that is not kept as a hash table.
+bool IsRepeated(const PlanNode& parent, std::string_view relationship) {
+  if (relationship == "Inner") return parent.type == "Nested Loop";
+  const auto is_hashed = [](const auto& condition) { return condition.second.contains("hashed SubPlan"); };
+  return relationship == "SubPlan" && std::ranges::none_of(parent.conditions, is_hashed);
+}
+
 bool Read(const Json& json, int depth, PlanNode& node) {
   if (!json.is_object() || depth > kMaxPlanDepth) return false;
   node.type = TextAt(json, "Node Type");
@@ -38,21 +45,23 @@ bool Read(const Json& json, int depth, PlanNode& node) {
   }
   const auto plans = json.find("Plans");
   if (plans == json.end() || !plans->is_array()) return true;
-  return std::ranges::all_of(*plans,
-                             [&](const Json& child) { return Read(child, depth + 1, node.children.emplace_back()); });
+  return std::ranges::all_of(*plans, [&](const Json& json_of_child) {
+    PlanNode& child = node.children.emplace_back();
+    if (!Read(json_of_child, depth + 1, child)) return false;
+    child.repeated = IsRepeated(node, TextAt(json_of_child, "Parent Relationship"));
+    return true;
+  });
 }
 
-// A nested loop runs its inner side for each outer row; what is beyond the outer side's cost is the inner side's.
+// What a node costs beyond what is below it and runs once goes to what is repeated; where a node stops before what is
+// below it has ended (LIMIT), that costs its part alone. So the nodes' own costs add up to the cost of the plan.
 void SpreadCost(PlanNode& node, double runs) {
-  double below = 0;
-  for (size_t i = 0; i < node.children.size(); ++i) {
-    PlanNode& child = node.children[i];
-    double child_runs = 1;
-    const bool inner = node.type == "Nested Loop" && i == 1;
-    if (inner && child.total_cost > 0) child_runs = std::max(1.0, (node.total_cost - below) / child.total_cost);
-    below += child.total_cost * child_runs;
-    SpreadCost(child, runs * child_runs);
-  }
+  double once = 0, repeated = 0;
+  for (const PlanNode& child : node.children) (child.repeated ? repeated : once) += child.total_cost;
+  const double times = repeated > 0 ? std::max(1.0, (node.total_cost - once) / repeated) : 1;
+  const double below = once + times * repeated;
+  const double part = below > node.total_cost ? node.total_cost / below : 1;
+  for (PlanNode& child : node.children) SpreadCost(child, runs * part * (child.repeated ? times : 1));
   node.own_cost = runs * std::max(0.0, node.total_cost - below);
 }
 

@@ -16,7 +16,8 @@ struct PlanNode {
   std::string schema = {}, relation = {}, alias = {}, index = {};
   std::vector<std::pair<std::string, std::string>> conditions = {};  // "Filter" -> "(a = $1)", in the plan's order
   double total_cost = 0, rows = 0;                                   // of one run of the node, the nodes below included
-  double own_cost = 0;  // over all runs that the planner expects, without the nodes below
+  bool repeated = false;                                             // runs for each of several rows of the node above
+  double own_cost = 0;  // over all runs that the planner expects, without the nodes below; adds up to the plan's
   std::vector<PlanNode> children = {};
 
   std::string_view Condition(std::string_view name) const;  // "" if it has none of this name

@@ -23,11 +23,40 @@ TEST(PlanTree, ReadsNodesAndWhatTheyCompare) {
 TEST(PlanTree, CountsTheInnerSideOfANestedLoopForEachOuterRow) {
   const auto plan = PlanTree(R"([{"Plan": {"Node Type": "Nested Loop", "Total Cost": 1010, "Plans": [
     {"Node Type": "Seq Scan", "Relation Name": "outer", "Total Cost": 200},
-    {"Node Type": "Index Scan", "Relation Name": "inner", "Total Cost": 8.1}]}}])");
+    {"Node Type": "Index Scan", "Parent Relationship": "Inner", "Relation Name": "inner", "Total Cost": 8.1}]}}])");
   ASSERT_TRUE(plan);
   EXPECT_EQ(MostExpensive(*plan).relation, "inner");
   EXPECT_NEAR(MostExpensive(*plan).own_cost, 810, 0.01);
   EXPECT_NEAR(plan->own_cost, 0, 0.01);
+}
+
+TEST(PlanTree, CountsASubplanForEachRowButOneThatIsHashedOnce) {
+  const auto per_row =
+      PlanTree(R"([{"Plan": {"Node Type": "Seq Scan", "Relation Name": "a", "Total Cost": 80100, "Plans": [
+    {"Node Type": "Result", "Parent Relationship": "InitPlan", "Total Cost": 100},
+    {"Node Type": "Seq Scan", "Parent Relationship": "SubPlan", "Relation Name": "b", "Total Cost": 80}]}}])");
+  ASSERT_TRUE(per_row);
+  EXPECT_EQ(MostExpensive(*per_row).relation, "b");
+  EXPECT_NEAR(MostExpensive(*per_row).own_cost, 80000, 0.01);
+  const auto hashed = PlanTree(R"json([{"Plan": {"Node Type": "Seq Scan", "Relation Name": "a", "Total Cost": 1000,
+    "Filter": "(NOT (hashed SubPlan 1))",
+    "Plans": [{"Node Type": "Seq Scan", "Parent Relationship": "SubPlan", "Relation Name": "b", "Total Cost": 80}]}}])json");
+  ASSERT_TRUE(hashed);
+  EXPECT_EQ(MostExpensive(*hashed).relation, "a");
+  EXPECT_NEAR(hashed->own_cost, 920, 0.01);
+}
+
+TEST(PlanTree, ALimitPaysForItsPartOfWhatIsBelow) {
+  const auto plan = PlanTree(R"([{"Plan": {"Node Type": "Limit", "Total Cost": 50, "Plans": [
+    {"Node Type": "Nested Loop", "Parent Relationship": "Outer", "Total Cost": 1000, "Plans": [
+      {"Node Type": "Seq Scan", "Parent Relationship": "Outer", "Relation Name": "a", "Total Cost": 200},
+      {"Node Type": "Index Scan", "Parent Relationship": "Inner", "Relation Name": "b", "Total Cost": 8}]}]}}])");
+  ASSERT_TRUE(plan);
+  double whole = 0;
+  ForEachNode(*plan, [&](const PlanNode& node) { whole += node.own_cost; });
+  EXPECT_NEAR(whole, 50, 0.01);
+  EXPECT_EQ(MostExpensive(*plan).relation, "b");
+  EXPECT_NEAR(MostExpensive(*plan).own_cost, 40, 0.01);
 }
 
 TEST(PlanTree, RefusesWhatIsNoPlan) {
