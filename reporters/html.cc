@@ -12,6 +12,7 @@
 #include "reporters/json_parts.h"
 #include "reporters/listing.h"
 #include "reporters/page_text.h"
+#include "reporters/plan_text.h"
 #include "reporters/registry.h"
 #include "reporters/timeline.h"
 
@@ -56,6 +57,7 @@ Json StatementOf(const Report& report, const trace::StatementRow& statement) {
                                {"nulls", column.nulls},
                                {"bytes", column.bytes}});
   }
+  json["plans"] = JsonPlanTrees(report, statement.statement_id);
   return json;
 }
 
@@ -65,6 +67,7 @@ Json StatementsOf(const Report& report) {
   std::ranges::stable_sort(ranked, std::greater{}, &trace::StatementRow::database_ns);
   std::set<int64_t> wanted;
   for (size_t i = 0; i < std::min(kMostStatements, ranked.size()); ++i) wanted.insert(ranked[i]->statement_id);
+  for (const Finding& finding : report.findings) wanted.insert(finding.statement.statement_id);
   for (const auto& [id, rows] : report.timelines) {
     for (const trace::TimelineRow& row : rows) wanted.insert(row.statement_id);
   }

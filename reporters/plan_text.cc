@@ -42,6 +42,18 @@ std::string HeadOf(const trace::PlanRow& row) {
   return head;
 }
 
+Json JsonNode(const PlanNode& node, const PlanNode& most, double whole) {
+  Json json = {{"text", NodeText(node)},
+               {"cost", node.total_cost},
+               {"rows", node.rows},
+               {"share", whole > 0 ? node.own_cost / whole : 0},
+               {"most", &node == &most && whole > 0}};
+  json["conditions"] = node.conditions;
+  json["children"] = Json::array();
+  for (const PlanNode& child : node.children) json["children"].push_back(JsonNode(child, most, whole));
+  return json;
+}
+
 }  // namespace
 
 void WritePlans(const Report& report, int64_t statement_id, Page& page) {
@@ -76,6 +88,24 @@ Json JsonPlans(const Report& report, int64_t statement_id) {
                      {"sequential_scans", row.sequential_scans},
                      {"plan", plan.is_discarded() ? Json() : plan},
                      {"problem", row.problem}});
+  }
+  return plans;
+}
+
+Json JsonPlanTrees(const Report& report, int64_t statement_id) {
+  Json plans = Json::array();
+  for (const trace::PlanRow& row : report.plans) {
+    if (row.statement_id != statement_id) continue;
+    const std::string head = row.problem.empty() ? HeadOf(row) : std::string(trace::PlanKindName(row.kind));
+    Json json = {{"head", head}, {"problem", row.problem}, {"root", nullptr}};
+    if (row.problem.empty()) {
+      if (const auto plan = catalog::PlanTree(row.plan_json)) {
+        json["root"] = JsonNode(*plan, catalog::MostExpensive(*plan), plan->total_cost);
+      } else {
+        json["problem"] = plan.error().message;
+      }
+    }
+    plans.push_back(std::move(json));
   }
   return plans;
 }

@@ -11,6 +11,8 @@ namespace pgassay::reporters {
 
 // Nothing where the statement was not planned.
 void WritePlans(const Report& report, int64_t statement_id, Page& page);
-Json JsonPlans(const Report& report, int64_t statement_id);
+Json JsonPlans(const Report& report, int64_t statement_id);  // as the planner gave them
+// What WritePlans draws: of each plan its nodes as a tree, with each node's own share of the cost.
+Json JsonPlanTrees(const Report& report, int64_t statement_id);
 
 }  // namespace pgassay::reporters

@@ -36,7 +36,7 @@ cursor = connection.cursor()
 route = "/* route='%3Cimg%20src%3Dx%20onerror%3Dalert%283%29%3E' */"
 cursor.execute(f'{route} SELECT id, "javascript:alert(4)", "{comment}" FROM evil_authors')
 for key, *_ in cursor.fetchall():
-    cursor.execute(f'SELECT id, "{image}" AS "{comment}" FROM evil_books WHERE evil_author_id = %s', (key,))
+    cursor.execute(f'SELECT id, "{image}" AS "{comment}" FROM evil_books AS "{image}" WHERE evil_author_id = %s', (key,))
     cursor.fetchall()
 connection.commit()
 """
@@ -109,7 +109,7 @@ def shop(
 @pytest.fixture(scope="module")
 def hostile(pgassay_binary: Path, run_pgassay: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     pytest.importorskip("psycopg2")
-    done = run_pgassay([sys.executable, "-c", HOSTILE])
+    done = run_pgassay([sys.executable, "-c", HOSTILE], flags=["--database=auto"])
     assert done.code == 0, done.stderr
     return html_of(pgassay_binary, done.trace, tmp_path_factory.mktemp("page") / "hostile.html"), done
 
@@ -223,15 +223,91 @@ def test_on_paper_every_finding_is_open_and_dark_is_dark(shop: tuple[Path, Any],
     assert page.locator("article").count() == 1
 
 
+PLANNED = """
+CREATE TABLE customers (id int PRIMARY KEY, email text NOT NULL, seen timestamp);
+CREATE TABLE orders (id int PRIMARY KEY, customer_id int REFERENCES customers, total numeric, note text);
+INSERT INTO customers SELECT i, 'customer-' || i, now() FROM generate_series(1, 500) i;
+INSERT INTO orders SELECT i, i % 500 + 1, i, 'note ' || i FROM generate_series(1, 20000) i;
+ANALYZE
+"""
+PER_CUSTOMER = "SELECT id, total FROM orders WHERE customer_id = 7"
+DEEP = "WITH o AS MATERIALIZED (SELECT customer_id, sum(total) AS s FROM orders GROUP BY 1) " + " UNION ALL ".join(
+    f"SELECT c.email FROM customers c JOIN o ON o.customer_id = c.id WHERE o.s > {n}" for n in range(3)
+)
+
+
+@pytest.fixture(scope="module")
+def planned(pgassay_binary: Path, run_pgassay: Callable[..., Any], pg: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Path]:
+    pg.psql("CREATE DATABASE planned", "postgres")
+    pg.psql(PLANNED, "planned")
+    folder = tmp_path_factory.mktemp("planned")
+    config = folder / "pgassay.toml"
+    config.write_text("[rules.seq-scan]\nenabled = 1\n")
+    words = [word for query in [PER_CUSTOMER] * 6 + [DEEP] for word in ("-c", query)]
+    done = run_pgassay(["psql", "-XAtq", *words], flags=["--database=auto", "--config", str(config)], dbname="planned")
+    assert done.code == 0, done.stderr
+    subprocess.run([pgassay_binary, "report", done.trace, "--config", config, "--format", "html", "--output", folder / "planned.html"], check=True)
+    return folder / "planned.html", done, config
+
+
+def test_a_plan_is_a_tree_with_its_most_expensive_node_marked(
+    planned: tuple[Path, Any, Path], pgassay_binary: Path, opened: Callable[..., Watched]
+) -> None:
+    file, done, config = planned
+    finding = next(finding for finding in done.findings if finding["rule"] == "seq-scan")
+    watched = opened(file, f"#finding/{finding['id']}")
+    plans = watched.page.locator("article .plan")
+    assert plans.count() == 2  # with the values, and without sequential scans
+    assert plans.first.get_attribute("open") is not None
+    assert plans.first.locator(".most > code").all_inner_texts() == ["Seq Scan on orders"]
+    shown = subprocess.run([pgassay_binary, "show", done.trace, finding["id"], "--config", config], capture_output=True, text=True, check=True).stdout
+    for text in plans.first.locator("summary, .condition").all_inner_texts():
+        assert text.removesuffix(" 1 node") in " ".join(shown.split())
+    assert "Seq Scan on orders" in shown and watched.is_quiet(), watched
+
+
+def test_a_long_plan_is_folded_until_asked_for(planned: tuple[Path, Any, Path], opened: Callable[..., Watched]) -> None:
+    watched = opened(planned[0], "#statements")
+    page = watched.page
+    page.get_by_role("searchbox").fill("MATERIALIZED")
+    page.locator("tbody td button").first.click()
+    plan = page.locator(".plan").first
+    assert plan.get_attribute("open") is None and not plan.locator(".node").first.is_visible()
+    plan.locator("summary").focus()
+    page.keyboard.press("Enter")
+    plan.locator(".node").first.wait_for()
+    assert plan.locator(".node").count() > 12 and plan.locator(".most").count() == 1
+    deepest = plan.locator("ul ul ul .node", has_text="Seq Scan on orders")
+    assert deepest.count() == 1
+    page.evaluate("location.hash = 'findings'; dispatchEvent(new Event('beforeprint'))")
+    settle(page)
+    assert page.locator(".plan:not([open])").count() == 0
+    assert watched.is_quiet(), watched
+
+
+def test_a_finding_about_the_schema_alone_is_shown(planned: tuple[Path, Any, Path], opened: Callable[..., Watched]) -> None:
+    file, done, _ = planned
+    of_schema = [finding for finding in done.findings if finding["statement"] is None]
+    assert of_schema
+    watched = opened(file)
+    for finding in of_schema:
+        watched.page.goto(f"{file.as_uri()}#finding/{finding['id']}")
+        watched.page.locator(f"article[id='{finding['id']}'] .facts").first.wait_for()
+    assert watched.is_quiet(), watched
+
+
 def test_hostile_sql_is_text(hostile: tuple[Path, Any], opened: Callable[..., Watched]) -> None:
     file, done = hostile
     assert any("onerror" in finding["statement"]["sql"] for finding in done.findings), done.report
     assert "<img" not in file.read_text()
     watched = opened(file)
     page = watched.page
+    drawn = 0
     for finding in done.findings:
         page.goto(f"{file.as_uri()}#finding/{finding['id']}")
         page.locator(f"article[id='{finding['id']}']").wait_for()
+        drawn += page.locator(".node code", has_text="onerror").count()
+    assert drawn > 0
     for tab in ("statements", "scopes", "columns"):
         page.locator(f"#tab-{tab}").click()
         settle(page)

@@ -1,6 +1,8 @@
 // The page: what the script gets, what the browser is told, and that the data cannot become anything else.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "reporters/page_text.h"
@@ -79,6 +81,39 @@ TEST(HtmlPage, FoldsTheUnitOfAFinding) {
   }
   EXPECT_EQ(executions, rows.size());
   EXPECT_LT(lines, rows.size());
+}
+
+TEST(HtmlPage, DrawsAStatementsPlansAsTreesAndSaysWhyThereIsNone) {
+  Report report = tests::ReadReport("tests/reporters/n_plus_one");
+  const int64_t id = report.findings.front().statement.statement_id;
+  const std::string plan =
+      R"json([{"Plan": {"Node Type": "Nested Loop", "Total Cost": 100, "Plan Rows": 5, "Plans": [
+           {"Node Type": "Seq Scan", "Relation Name": "</script>", "Total Cost": 80, "Plan Rows": 1, "Filter": "(a = $1)"},
+           {"Node Type": "Index Scan", "Parent Relationship": "Inner", "Index Name": "pk", "Relation Name": "u", "Alias": "v", "Total Cost": 4, "Plan Rows": 1}]}}])json";
+  report.plans = {{.statement_id = id, .how = "with values", .total_cost = 100, .plan_json = plan},
+                  {.statement_id = id, .how = "generic", .plan_json = "[]"},
+                  {.statement_id = id, .kind = trace::PlanKind::kGeneric, .how = "generic", .problem = "it is locked"},
+                  {.statement_id = id + 1, .how = "of another", .plan_json = plan}};
+  const std::string data = DataOf(Page(report));
+  EXPECT_EQ(data.find("</script>"), std::string::npos);
+  const tests::Json statements = tests::Json::parse(data)["statements"];
+  const auto found = std::ranges::find_if(
+      statements, [&](const tests::Json& statement) { return statement["id"] == fmt::format("s{}", id); });
+  ASSERT_NE(found, statements.end());
+  const tests::Json& plans = (*found)["plans"];
+  ASSERT_EQ(plans.size(), 3U);
+  const tests::Json& root = plans[0]["root"];
+  EXPECT_EQ(plans[0]["head"], "with values");
+  EXPECT_EQ(root["text"], "Nested Loop");
+  EXPECT_FALSE(root["most"]);
+  EXPECT_EQ(root["children"][0]["text"], "Seq Scan on </script>");
+  EXPECT_EQ(root["children"][0]["conditions"], tests::Json::parse(R"json([["Filter", "(a = $1)"]])json"));
+  EXPECT_TRUE(root["children"][0]["most"]);
+  EXPECT_DOUBLE_EQ(root["children"][0]["share"], 0.8);
+  EXPECT_EQ(root["children"][1]["text"], "Index Scan pk on u v");
+  EXPECT_TRUE(plans[1]["root"].is_null());
+  EXPECT_EQ(plans[1]["problem"], "the plan in the trace cannot be read");
+  EXPECT_EQ(plans[2]["problem"], "it is locked");
 }
 
 TEST(HtmlPage, LeavesOutTheCheapestOfVeryManyStatementsAndSaysHowMany) {

@@ -1,12 +1,13 @@
 import { useState } from 'preact/hooks';
 import { arrows, bytes, count, counted, duration } from './format.js';
 import { Picture } from './picture.jsx';
+import { Plans } from './plan.jsx';
 import { priceOf } from './price.js';
-import { report, sqlOf } from './report.js';
+import { statementOf } from './report.js';
 import { Waterfall } from './waterfall.jsx';
 
 // One finding, whole; or what else the gate says.
-export function Detail({ item, roundTripMs }) {
+export function Detail({ item, roundTripMs, printing }) {
   const { finding, entry } = item;
   return (
     <article id={item.id} aria-label={item.title}>
@@ -22,7 +23,7 @@ export function Detail({ item, roundTripMs }) {
       <h2>{item.title}</h2>
       <p class="summary">{entry?.sentence || finding?.summary}</p>
       {entry && <Judged entry={entry} />}
-      {finding && <Body finding={finding} roundTripMs={roundTripMs} />}
+      {finding && <Body finding={finding} roundTripMs={roundTripMs} printing={printing} />}
     </article>
   );
 }
@@ -46,7 +47,7 @@ function Judged({ entry }) {
   );
 }
 
-function Body({ finding, roundTripMs }) {
+function Body({ finding, roundTripMs, printing }) {
   return (
     <>
       <Picture finding={finding} />
@@ -68,6 +69,7 @@ function Body({ finding, roundTripMs }) {
           <Waterfall blocks={finding.timeline} finding={finding} />
         </section>
       )}
+      <Plans plans={statementOf(finding.statement?.statement_id)?.plans ?? []} printing={printing} />
       <Where finding={finding} />
     </>
   );

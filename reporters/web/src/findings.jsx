@@ -41,7 +41,7 @@ export function Findings({ id, roundTripMs }) {
   );
 }
 
-export const FindingsInFull = ({ roundTripMs }) => items.map((item) => <Detail item={item} roundTripMs={roundTripMs} />);
+export const FindingsInFull = ({ roundTripMs }) => items.map((item) => <Detail item={item} roundTripMs={roundTripMs} printing />);
 
 const wastedOf = (item, roundTripMs) => (item.finding ? priceOf(item.finding, roundTripMs).wasted : 0);
 

@@ -2,7 +2,7 @@ import { count, counted } from './format.js';
 
 // Parent → child: a box each, the columns on the arrow; deeper levels follow to the right, or below on a narrow page.
 export function Picture({ finding }) {
-  if (!finding.statement.sql) return null;
+  if (!finding.statement) return null; // a finding about the schema alone
   const boxes = [];
   if (finding.parent) {
     boxes.push({ text: finding.parent, head: finding.parent.rows > 0 ? `returned ${counted(finding.parent.rows, 'row')}` : 'ran first' });

@@ -1,6 +1,7 @@
 import { ColumnBars } from './columns.jsx';
 import { Distribution } from './distribution.jsx';
 import { arrows, bytes, count, duration } from './format.js';
+import { Plans } from './plan.jsx';
 import { report } from './report.js';
 import { Table } from './table.jsx';
 
@@ -75,6 +76,7 @@ function Details({ statement }) {
           </section>
         )}
       </div>
+      <Plans plans={statement.plans} />
     </>
   );
 }

@@ -8,7 +8,7 @@ export function Waterfall({ blocks, finding }) {
   const shown = blocks.slice(0, MOST_BLOCKS);
   const steps = shown.flatMap((block) => block.steps.map((step, index) => ({ ...step, times: block.times, first: index === 0, of: block.steps.length })));
   const end = Math.max(...steps.map((step) => step.until_ms), 0.001);
-  const concerned = new Set([finding.statement.statement_id, ...finding.steps.map((step) => step.statement_id)]);
+  const concerned = new Set([finding.statement?.statement_id, ...finding.steps.map((step) => step.statement_id)]);
   return (
     <>
       <ol class="waterfall">
