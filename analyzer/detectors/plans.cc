@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "analyzer/detectors/words.h"
@@ -70,9 +69,10 @@ const catalog::PlanNode* FilteringScan(const Table& table, const catalog::PlanNo
 }
 
 Evidence PlanEvidence(const Table& table, const StatementPlan& plan, const catalog::PlanNode& scan) {
-  return {fmt::format("{}: cost {:.2f} of {:.2f} is this scan, {} of {} rows expected of it", plan.row->how,
-                      scan.own_cost, plan.plan.total_cost, Count(static_cast<uint64_t>(scan.rows)),
-                      Count(static_cast<uint64_t>(std::max(0.0, table.relation->rows)))),
+  const double rows = table.relation->rows;
+  const std::string of_all = rows < 0 ? "" : fmt::format(" of {}", Count(static_cast<uint64_t>(rows)));
+  return {fmt::format("{}: cost {:.2f} of {:.2f} is this scan, {}{} rows expected of it", plan.row->how, scan.own_cost,
+                      plan.plan.total_cost, Count(static_cast<uint64_t>(scan.rows)), of_all),
           {{"total_cost", plan.plan.total_cost}, {"scan_cost", scan.own_cost}, {"expected_rows", scan.rows}}};
 }
 

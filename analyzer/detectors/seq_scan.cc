@@ -86,12 +86,13 @@ Finding MakeFinding(const TraceView& view, const Table& table, const std::vector
   FillUse(finding, view, found.use, true);
   finding.confidence = Confidence::kLikely;
   finding.severity = Severity::kWarning;
-  const auto rows = static_cast<uint64_t>(std::max(0.0, table.relation->rows));
+  const double rows = table.relation->rows;
   finding.summary =
       fmt::format("{} ({}) is read whole by each of {} that compare {}, and no index could serve them.",
-                  table.relation->name, Counted(rows, "row"), Counted(found.use.calls, "execution"), listed);
+                  table.relation->name, rows < 0 ? "never analysed" : Counted(static_cast<uint64_t>(rows), "row"),
+                  Counted(found.use.calls, "execution"), listed);
   finding.evidence.push_back({"with sequential scans switched off (enable_seqscan = off) the table is still read whole",
-                              {{"executions", static_cast<double>(found.use.calls)}, {"rows", table.relation->rows}}});
+                              {{"executions", static_cast<double>(found.use.calls)}, {"rows", std::max(0.0, rows)}}});
   finding.evidence.push_back(PlanEvidence(table, found.plan, *FilteringScan(table, found.plan.plan)));
   finding.fix = NewIndexFix(*table.snapshot, *table.relation, {.keys = std::move(keys)}, SenderOf(view, found.use));
   finding.fix.advice = fmt::format("Create an index on {} ({}).", table.relation->name, listed);
@@ -103,7 +104,7 @@ std::vector<Finding> DetectSeqScan(const TraceView& view, const Options& options
   if (view.plans.empty()) return findings;
   const double max_share = OptionValue(kInfo, options, "max_share");
   for (const Table& table : JudgedTables(view)) {
-    const double rows = table.relation->rows;
+    const double rows = std::max(0.0, table.relation->rows);  // never analysed: as if empty
     if (rows < OptionValue(kInfo, options, "min_rows")) continue;
     std::map<std::vector<int16_t>, PlannedUse> by_key;
     for (const FrequentStatement& frequent :

@@ -26,6 +26,7 @@ sys.path.insert(0, str(E2E))
 collect_ignore = ["shop_suite", "runners"]  # applications' own tests, which ours run
 
 from private_postgres import NoServer, PrivatePostgres  # noqa: E402
+from shop_project import Project  # noqa: E402
 
 
 REPORTS = os.environ.get("PGASSAY_SANITIZER_REPORTS", "")  # a folder: where a sanitizer's log_path leads
@@ -197,3 +198,8 @@ def _announced_port(process: subprocess.Popen[str], patience_s: float = 20) -> i
 def proxy(pg: PrivatePostgres, pgassay_binary: Path, tmp_path: Path) -> Iterator[Proxy]:
     with running_proxy(pgassay_binary, pg, tmp_path / "proxy.db") as running:
         yield running
+
+
+@pytest.fixture
+def project(tmp_path: Path, pgassay_binary: Path, pg: PrivatePostgres) -> Project:
+    return Project(tmp_path / "project", pgassay_binary, pg.env())

@@ -4,81 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from private_postgres import PrivatePostgres
-from test_golden_live import other_server
-
-E2E = Path(__file__).resolve().parent
-ALL = bool(os.environ.get("PGASSAY_E2E_ALL"))
-PASS, FAIL, TROUBLE, INCONCLUSIVE = 0, 1, 2, 3
-
-
-class Project:
-    """A checkout of the suite: edited as pull requests are, run under pgassay, judged against its baseline."""
-
-    def __init__(self, folder: Path, binary: Path, environment: Mapping[str, str]) -> None:
-        shutil.copytree(E2E / "shop_suite", folder, ignore=shutil.ignore_patterns("__pycache__"))
-        self.folder, self.binary = folder, binary
-        self.environment = {**environment, "PYTHONPATH": str(E2E), "PYTHONDONTWRITEBYTECODE": "1"}
-        self.runs = 0
-
-    def pgassay(self, *words: object, **more: str) -> subprocess.CompletedProcess[str]:
-        command = [str(self.binary), *map(str, words)]
-        environment = self.environment | more
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
-
-    def suite(self, *flags: str) -> list[str]:
-        return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *flags]
-
-    def record(self, *flags: str, shuffle: int = 0) -> Path:
-        self.runs += 1
-        trace = self.folder / f"run{self.runs}.db"
-        done = self.pgassay("run", "--trace", trace, "--output", os.devnull, "--", *self.suite(*flags), SHOP_SHUFFLE=str(shuffle or ""))
-        assert done.returncode == 0, done.stdout + done.stderr
-        return trace
-
-    def baseline(self, *traces: Path) -> Path:
-        file = self.folder / "pgassay.baseline.json"
-        done = self.pgassay("baseline", *(traces or [self.record()]), "--output", file)
-        assert done.returncode == 0, done.stderr
-        return file
-
-    def gate(self, *traces: Path) -> tuple[int, dict[str, Any]]:
-        done = self.pgassay("gate", *(traces or [self.record()]), "--format", "json")
-        assert done.returncode != TROUBLE, done.stderr
-        return done.returncode, json.loads(done.stdout)
-
-    def edit(self, file: str, old: str, new: str) -> None:
-        text = (self.folder / file).read_text()
-        assert text.count(old) == 1, f"{file} has {old!r} {text.count(old)} times"
-        (self.folder / file).write_text(text.replace(old, new))
-
-    def plugin(self) -> tuple[str, ...]:
-        """The flags that load it."""
-        self.environment["PYTHONPATH"] += os.pathsep + str(E2E.parent.parent / "integrations" / "pytest")
-        return ("-p", "pytest_pgassay.plugin")
-
-    def load_orders_lazily(self) -> None:
-        self.edit("app/views.py", "        .options(selectinload(User.orders))\n", "")
-
-
-@pytest.fixture
-def project(tmp_path: Path, pgassay_binary: Path, pg: Any) -> Project:
-    return Project(tmp_path / "project", pgassay_binary, pg.env())
-
-
-def entries(report: Mapping[str, Any], *kinds: str) -> list[dict[str, Any]]:
-    return [entry for entry in report["verdict"]["entries"] if entry["kind"] in kinds]
+from shop_project import FAIL, INCONCLUSIVE, PASS, TROUBLE, Project, entries, with_database
 
 
 def test_the_commit_of_the_baseline_passes(project: Project) -> None:
@@ -129,15 +63,10 @@ def test_a_test_more_passes(project: Project) -> None:
 def test_a_column_more_in_every_model_passes(project: Project) -> None:
     project.baseline()
     subprocess.run(["createdb", "wider"], env=project.environment | {"PGDATABASE": "postgres"}, check=True)
-    project.environment = _with_database(project.environment, "wider") | {"SHOP_EXTRA_COLUMN": "1"}
+    project.environment = with_database(project.environment, "wider") | {"SHOP_EXTRA_COLUMN": "1"}
     code, report = project.gate()
     assert code == PASS, report["verdict"]
     assert not entries(report, "new", "spread", "growth")
-
-
-def _with_database(environment: Mapping[str, str], name: str) -> dict[str, str]:
-    url = environment["DATABASE_URL"].rsplit("/", 1)[0] + "/" + name
-    return {**environment, "DATABASE_URL": url, "PGDATABASE": name}
 
 
 def test_what_is_fixed_passes_and_is_said(project: Project) -> None:
@@ -164,53 +93,37 @@ def test_a_known_relation_loaded_lazily_on_another_route_is_spread(project: Proj
     assert entry["kind"] == "spread" and "GET /reviews" in entry["new_places"]
 
 
-@pytest.mark.parametrize("seed", range(1, 51 if ALL else 5))
-def test_runs_of_a_commit_have_one_baseline_in_any_order_on_a_busy_machine(project: Project, seed: int) -> None:
-    repeat_busily(project, seed)
+FIND_USER = """
+
+@route("GET /users/{name}")
+def find_user(session: Session, name: str) -> int | None:
+    return session.scalar(select(User.id).where(User.username == name))
+"""
+FIND_USER_TEST = """
+
+def test_find_user(session: Session, shop: Shop) -> None:
+    assert [views.find_user(session, f"u{n}") for n in range(6)] == shop.user_ids
+"""
 
 
-@pytest.mark.parametrize("seed", range(1, 21 if ALL else 3))
-def test_runs_with_the_plugin_have_one_baseline_too(project: Project, seed: int) -> None:
-    """By test instead of by route: connections of one process serve many tests, and many processes one suite."""
-    repeat_busily(project, seed, *project.plugin())
-
-
-def repeat_busily(project: Project, seed: int, *flags: str) -> None:
-    """Every other run with parallel workers."""
-    plain = project.baseline(project.record(*flags)).read_bytes()
-    workers = ("-n", str(2 + seed // 2 % 2)) if seed % 2 == 0 else ()
-    stop = threading.Event()
-    busy = [threading.Thread(target=_burn, args=(stop,)) for _ in range(2)]
-    for thread in busy:
-        thread.start()
-    try:
-        trace = project.record(*flags, *workers, shuffle=seed)
-    finally:
-        stop.set()
-        for thread in busy:
-            thread.join()
-    assert project.gate(trace)[0] == PASS
-    assert project.baseline(trace).read_bytes() == plain
-
-
-@pytest.mark.skipif(not ALL, reason="scripts/test --all")
-@pytest.mark.parametrize("major", [14, 16, 17, 18])
-def test_servers_of_other_versions_have_the_same_baseline(project: Project, major: int) -> None:
-    """Debian's server is the other one."""
-    programs = other_server(major)
-    if programs is None:
-        pytest.skip(f"missing runtime: PostgreSQL {major} (scripts/setup servers)")
-    plain = project.baseline().read_bytes()
-    with PrivatePostgres(programs) as server:
-        project.environment |= {name: server.env()[name] for name in ("PGPORT", "DATABASE_URL")}
-        trace = project.record()
-    assert project.gate(trace)[0] == PASS
-    assert project.baseline(trace).read_bytes() == plain
-
-
-def _burn(stop: threading.Event) -> None:
-    while not stop.is_set():
-        sum(range(10_000))
+def test_an_index_that_is_used_no_more_is_a_new_seq_scan(project: Project) -> None:
+    """By what the planner does without sequential scans: the tests' rows are rolled back, and tell it nothing."""
+    (project.folder / "pgassay.toml").write_text('[rules.seq-scan]\nenabled = 1\nmin_rows = 0\n[gate.rules]\nseq-scan = "fail"\n')
+    for file, text in (("app/views.py", FIND_USER), ("tests/test_users.py", FIND_USER_TEST)):
+        with (project.folder / file).open("a") as lines:
+            lines.write(text)
+    planned = ("--database", "auto")
+    project.baseline(project.record(pgassay=planned))
+    # The twin: by another indexed column.
+    project.edit("app/views.py", "User.username == name", 'User.email == f"{name}@shop.test"')
+    code, report = project.gate(project.record(pgassay=planned))
+    assert (code, [entry["kind"] for entry in report["verdict"]["entries"]]) == (PASS, ["statement"])
+    project.edit("app/views.py", 'User.email == f"{name}@shop.test"', 'User.name == name.replace("u", "User ")')
+    code, report = project.gate(project.record(pgassay=planned))
+    assert code == FAIL
+    (entry,) = [entry for entry in report["verdict"]["entries"] if entry["level"] == "failure"]
+    assert (entry["kind"], entry["rule"], entry["scope"]) == ("new", "seq-scan", "GET /users/{name}")
+    assert entry["title"] == "users.name"
 
 
 def test_run_with_the_gate_says_it_at_once(project: Project) -> None:
@@ -403,7 +316,7 @@ def test_services_have_their_own_baselines_and_one_verdict(project: Project, pg:
         subprocess.run(["createdb", name], env=plain | {"PGDATABASE": "postgres"}, check=True)
     (project.folder / "pgassay.toml").write_text("\n".join(services("front", "back")))
     for name in ("front", "back"):
-        project.environment = _with_database(plain, name)
+        project.environment = with_database(plain, name)
         traces[name] = project.record()
         written = project.pgassay("baseline", traces[name], "--service", name, "--output", f"{name}.json")
         assert written.returncode == 0, written.stderr

@@ -131,7 +131,7 @@ def suite_of_orm(request: Any, run_pgassay: Callable[..., Any], tables: None, tm
 
 
 def test_a_gate_names_the_test_and_the_line(pg: Any, pgassay_binary: Path, tmp_path: Path) -> None:
-    from test_gate import FAIL, PASS, Project, entries
+    from shop_project import FAIL, PASS, Project, entries
 
     project = Project(tmp_path / "project", pgassay_binary, pg.env())
     project.environment["PYTHONPATH"] += os.pathsep + str(REPOSITORY / "integrations" / "pytest")
