@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import { Columns } from './columns.jsx';
 import { Findings, FindingsInFull } from './findings.jsx';
 import { count, counted, duration } from './format.js';
@@ -22,7 +22,8 @@ function usePlace() {
     return { tab: TABS.some(([name]) => name === tab) ? tab : 'findings', id };
   };
   const [place, setPlace] = useState(read);
-  useEffect(() => {
+  // Not useEffect: an address that changes before the first frame would be missed.
+  useLayoutEffect(() => {
     const follow = () => setPlace(read());
     addEventListener('hashchange', follow);
     return () => removeEventListener('hashchange', follow);
