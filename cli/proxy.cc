@@ -208,6 +208,10 @@ int RunProxy(const Invocation& invocation) {
   if (!supervisor) return Trouble(supervisor.error().message);
   SayReady(*supervisor, *options);
   if (const std::string hint = BindingHint(options->relay); !hint.empty()) Say(hint);
+  if (const uint64_t files = relay::TooLowLimitOfFiles(options->relay.max_connections); files != 0) {
+    Say(fmt::format("the limit of {} open files is too low for --max-connections {}, which takes two each (ulimit -n)",
+                    files, options->relay.max_connections));
+  }
   int exit_code = kExitOk;
   {
     StatusLine status(invocation.terminal.err ? StatusLine::Place::kBottom : StatusLine::Place::kNowhere);

@@ -17,11 +17,15 @@ namespace {
 constexpr rlim_t kDescriptorsPerConnection = 2;
 constexpr rlim_t kOtherDescriptors = 64;
 
-// Two descriptors a connection: as many as the hard limit allows. Beyond them accepting pauses, and logins get 53300.
+rlim_t FilesFor(int max_connections) {
+  return static_cast<rlim_t>(max_connections) * kDescriptorsPerConnection + kOtherDescriptors;
+}
+
+// As many as the hard limit allows. Beyond them accepting pauses, and logins get 53300.
 void RaiseDescriptorLimit(int max_connections) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const rlim_t wanted = static_cast<rlim_t>(max_connections) * kDescriptorsPerConnection + kOtherDescriptors;
+  const rlim_t wanted = FilesFor(max_connections);
   if (limit.rlim_cur >= wanted) return;
   limit.rlim_cur = std::min(wanted, limit.rlim_max);
   ::setrlimit(RLIMIT_NOFILE, &limit);
@@ -41,6 +45,12 @@ Result<std::vector<Listener>> BindListeners(const RelayOptions& options) {
     listeners.push_back({std::move(*fd), bound});
   }
   return listeners;
+}
+
+uint64_t TooLowLimitOfFiles(int max_connections) {
+  rlimit limit{};
+  const bool known = ::getrlimit(RLIMIT_NOFILE, &limit) == 0;
+  return known && limit.rlim_max < FilesFor(max_connections) ? limit.rlim_max : 0;
 }
 
 bool HasIpv6Loopback() { return Listen({.host = "::1", .port = 0, .unix_path = {}}).has_value(); }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -60,6 +61,9 @@ struct Listener {
 };
 // The control socket's, where there is one, comes last.
 Result<std::vector<Listener>> BindListeners(const RelayOptions& options);
+
+// The hard limit of open files where it is too low for so many connections: accepting will pause. 0: it is not.
+uint64_t TooLowLimitOfFiles(int max_connections);
 
 // Whether this machine lets a socket listen on ::1.
 bool HasIpv6Loopback();

@@ -411,6 +411,8 @@ def test_running_out_of_descriptors_ends_no_session(pg: PrivatePostgres, pgassay
             wait_until("it accepts again", lambda: accepts(pg, proxy.port))
             assert sqlstate(first.simple("SELECT 2")) == ""
         assert proxy.stop() == 0
+        assert proxy.process.stderr is not None
+        assert "limit of 64 open files is too low for --max-connections 1000" in proxy.process.stderr.read()
     assert ask(proxy.trace, "PRAGMA integrity_check") == [("ok",)]
 
 

@@ -54,8 +54,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (IsLiteral(token.kind)) LiteralValue(text, token);
   }
 
+  const std::vector<Statement> statements = Scan(key, text);
   size_t end = 0;
-  for (const Statement& statement : Scan(key, text)) {
+  for (const Statement& statement : statements) {
     Check(statement.offset >= end && size_t{statement.offset} + statement.length <= size);
     end = size_t{statement.offset} + statement.length;
     uint32_t next = 0;
@@ -65,6 +66,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       next += slot.value_count;
     }
     Check(next == statement.values.size());
+  }
+
+  for (const Literal& literal : Literals(text)) {  // what stands for it is shown
+    Check(literal.number > 0 && statements.front().sql.contains("$" + std::to_string(literal.number)));
   }
 
   CheckLikeText(key, text);
