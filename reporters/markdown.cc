@@ -118,7 +118,7 @@ std::string Fold(const Report& report, const Item& item, double round_trip_ms) {
   const std::string finding = item.finding != nullptr ? FindingFold(report, *item.finding, round_trip_ms) : "";
   return fmt::format("<details><summary>{} <code>{}</code></summary>\n\n{}\n{}{}{}{}\n</details>\n",
                      EscapeMarkup(LabelOf(item)), EscapeMarkup(Cut(OneLine(item.title), kMostSentenceBytes)),
-                     Prose(Cut(item.message, kMostSentenceBytes)), facts.empty() ? "" : "\n", facts,
+                     Prose(Cut(WithArrows(item.message), kMostSentenceBytes)), facts.empty() ? "" : "\n", facts,
                      finding.empty() ? "" : "\n", finding);
 }
 
@@ -149,7 +149,7 @@ std::string NotJudged(const gate::Verdict& verdict) {
   };
   for (const gate::Entry& entry : verdict.entries) {
     if (entry.kind == gate::EntryKind::kNotExercised)
-      text += fmt::format("{}\n\n", Prose(Cut(entry.sentence, kMostSentenceBytes)));
+      text += fmt::format("{}\n\n", Prose(Cut(WithArrows(entry.sentence), kMostSentenceBytes)));
     if (text.size() > kMostSentenceBytes) break;
   }
   if (const uint64_t suppressed = count(gate::EntryKind::kSuppressed); suppressed > 0)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <nlohmann/json.hpp>
+#include <ranges>
 #include <span>
 #include <utility>
 
@@ -151,7 +152,7 @@ void CheckVersions(const Json& json) {
 
 Observation Read(const Json& json) {
   static constexpr std::string_view kKnown[] = {"pgassay_baseline", "engine", "finding_ids", "parser",
-                                                "findings",         "scopes", "statements"};
+                                                "findings",         "scopes", "statements",  "results"};
   if (!json.is_object()) throw Bad{"it is no baseline: no JSON object"};
   CheckVersions(json);
   CheckKeys(json, "the baseline", kKnown);
@@ -161,6 +162,11 @@ Observation Read(const Json& json) {
   for (const auto& [label, scope] : json.at("scopes").items())
     observation.scopes.emplace(label, ReadScope(label, scope));
   observation.statements = json.at("statements").get<std::set<std::string>>();
+  const auto results = json.find("results");
+  observation.tells_largest = results != json.end();
+  if (observation.tells_largest) {
+    for (const auto& [skeleton, rows] : results->items()) observation.largest[skeleton][""] = rows.get<uint64_t>();
+  }
   for (auto& [id, facts] : observation.findings) facts.round_trips_saved = ExtraQueries(observation, facts);
   return observation;
 }
@@ -170,15 +176,20 @@ Observation Read(const Json& json) {
 uint64_t CoarseBytes(uint64_t bytes) { return bytes < kLeastBytes ? 0 : std::bit_ceil(bytes); }
 
 std::string BaselineText(const Observation& observation) {
-  std::vector<std::string> findings, scopes;
+  std::vector<std::string> findings, scopes, results;
   for (const auto& [id, facts] : observation.findings) findings.push_back(Member(id, FindingText(facts)));
   for (const auto& [label, scope] : observation.scopes) scopes.push_back(Member(label, ScopeText(scope)));
+  for (const auto& [skeleton, by_scope] : observation.largest) {
+    const uint64_t rows = std::ranges::max(by_scope | std::views::values);
+    if (rows >= kSmallResult) results.push_back(Member(skeleton, fmt::format("{}", rows)));
+  }
   return Block(0, '{',
                {Member("pgassay_baseline", fmt::format("{}", kBaselineFormat)),
                 Member("engine", Quoted("pgassay " PGASSAY_VERSION)),
                 Member("finding_ids", fmt::format("{}", detectors::kFindingIdVersion)),
                 Member("parser", Quoted(sql::ParserName())), Member("findings", Block(2, '{', findings, '}')),
-                Member("scopes", Block(2, '{', scopes, '}')), Member("statements", List(2, observation.statements))},
+                Member("scopes", Block(2, '{', scopes, '}')), Member("statements", List(2, observation.statements)),
+                Member("results", Block(2, '{', results, '}'))},
                '}') +
          "\n";
 }

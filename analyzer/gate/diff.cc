@@ -104,11 +104,11 @@ class Comparer {
       add("queries", by_counts_ ? CountedQueries(known) : known.queries,
           by_counts_ ? CountedQueries(scope) : scope.queries);
       if (!by_counts_) add("round_trips", known.round_trips, scope.round_trips);
-      add("rows", known.rows, scope.rows);
+      add("rows", by_counts_ ? known.rows : known.all_rows, by_counts_ ? scope.rows : scope.all_rows);
       if (by_counts_)
         add("bytes", CoarseBytes(known.bytes), CoarseBytes(scope.bytes));
-      else if (BytesDiffer(known.bytes, scope.bytes))
-        add("bytes", known.bytes, scope.bytes);
+      else if (BytesDiffer(known.all_bytes, scope.all_bytes))
+        add("bytes", known.all_bytes, scope.all_bytes);
       if (!change.changes.empty()) diff_.scopes.push_back(std::move(change));
     }
     for (const auto& [label, scope] : a_.scopes) {

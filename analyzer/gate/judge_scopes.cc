@@ -81,6 +81,7 @@ class Scopes {
       }
       if (!IsSuppressed(label)) JudgeBudgets(label, scope, explained_ > explained_before);
     }
+    JudgeResults();
     JudgeNewStatements();
   }
 
@@ -157,8 +158,8 @@ class Scopes {
     for (const Budget& budget : c_.policy.budgets) {
       if (!Matches(budget.scopes, label)) continue;
       JudgeBudget(label, "queries", budget.queries, scope.queries, explained);
-      JudgeBudget(label, "rows", budget.rows, scope.rows, explained);
-      JudgeBudget(label, "bytes", budget.bytes, scope.bytes, explained);
+      JudgeBudget(label, "rows", budget.rows, scope.all_rows, explained);
+      JudgeBudget(label, "bytes", budget.bytes, scope.all_bytes, explained);
     }
   }
 
@@ -175,6 +176,30 @@ class Scopes {
     }
     Add(EntryKind::kBudget, c_.policy.budget, label, "", change,
         fmt::format("{} has a budget of {} {} and needed {}.", label, Count(*budget), what, Count(has)));
+  }
+
+  // Of statements that no scope is charged for: a list read once, whose LIMIT is gone. A new test brings rows of its
+  // own.
+  void JudgeResults() {
+    if (!c_.baseline.tells_largest) return;
+    for (const auto& [skeleton, scopes] : c_.now.largest) {
+      if (!c_.baseline.statements.contains(skeleton) || IsCharged(skeleton)) continue;
+      const auto known = c_.baseline.largest.find(skeleton);
+      const uint64_t from = known == c_.baseline.largest.end() ? 0 : known->second.begin()->second;
+      const std::string limit = from == 0 ? fmt::format("fewer than {}", kSmallResult) : "at most " + Count(from);
+      for (const auto& [label, rows] : scopes) {
+        if (!c_.baseline.scopes.contains(label) || IsSuppressed(label) || !Exceeds(c_.policy.rows, from, rows))
+          continue;
+        Add(EntryKind::kVolume, c_.policy.volume, label, skeleton, {"rows", from, rows},
+            fmt::format("{} has {} rows at a time in {}, where the baseline has {}.", skeleton, Count(rows), label,
+                        limit));
+      }
+    }
+  }
+
+  bool IsCharged(const std::string& skeleton) const {
+    return std::ranges::any_of(c_.now.scopes,
+                               [&](const auto& scope) { return scope.second.statements.contains(skeleton); });
   }
 
   void JudgeNewStatements() {

@@ -213,7 +213,12 @@ Observation Observe(const TraceView& view, const ObserveOptions& options) {
     std::string& skeleton = skeletons[row.statement_id];
     if (skeleton.empty()) skeleton = detectors::Skeleton(*statement);
     observation.judged_executions += row.calls;
-    if (IsCounted(*statement, options.warm_up)) observation.statements.insert(skeleton);
+    if (!IsCounted(*statement, options.warm_up)) continue;
+    observation.statements.insert(skeleton);
+    const lineage::Unit* unit = view.Unit(row.unit_id);
+    if (unit == nullptr || unit->label.empty() || row.calls == 0) continue;
+    uint64_t& rows = observation.largest[skeleton][unit->label];
+    rows = std::max(rows, row.rows / row.calls);
   }
   Runs(judged, options).MoveTo(observation);
   std::set<std::string> routes;
@@ -268,6 +273,12 @@ void Add(Observation& to, Observation&& other) {
   to.unfinished.merge(other.unfinished);
   std::erase_if(to.unfinished, [&](const std::string& label) { return to.scopes.contains(label); });
   to.statements.merge(other.statements);
+  for (const auto& [skeleton, scopes] : other.largest) {
+    for (const auto& [scope, rows] : scopes) {
+      uint64_t& known = to.largest[skeleton][scope];
+      known = std::max(known, rows);
+    }
+  }
   to.executions += other.executions;
   to.judged_executions += other.judged_executions;
 }
@@ -278,6 +289,11 @@ void LeaveOutWarmUp(Observation& observation) {
     for (const auto& [skeleton, counts] : scope.statements) once[skeleton] += counts.queries.max == 1 ? 1U : 0U;
   }
   for (auto& [label, scope] : observation.scopes) {
+    scope.all_rows = scope.all_bytes = 0;
+    for (const auto& [skeleton, counts] : scope.statements) {
+      scope.all_rows += counts.rows;
+      scope.all_bytes += counts.bytes;
+    }
     std::erase_if(scope.statements, [&](const auto& entry) {
       return entry.second.queries.max == 1 && once[entry.first] <= kMaxProcesses;
     });

@@ -8,7 +8,7 @@
 //
 // Warm-up: a statement that ran once in a scope, and in few scopes, may be one that each process runs once (schema
 // caches, feature flags), charged to whichever test came first. LeaveOutWarmUp takes it out of the scopes' counts, not
-// out of `statements`, so that counts depend neither on the order of tests nor on the number of workers.
+// out of `statements` and `largest`, so that counts depend neither on the order of tests nor on the number of workers.
 //
 // Pure; the same traces give the same observation.
 #pragma once
@@ -41,7 +41,7 @@ struct ScopeCounts {
   bool route = false;                                 // a request's, by its tag; else a test's or a job's own scope
   // Not in a baseline: lines move, and these count every statement.
   std::string site;  // "tests/test_orders.py:12"
-  uint64_t queries = 0, round_trips = 0;
+  uint64_t queries = 0, round_trips = 0, all_rows = 0, all_bytes = 0;
 };
 
 struct FindingFacts {
@@ -59,10 +59,14 @@ struct FindingFacts {
 };
 
 struct Observation {
-  std::map<std::string, FindingFacts> findings;    // by id; likely and proven
-  std::map<std::string, ScopeCounts> scopes;       // by label; those that ran to their end
-  std::set<std::string> unfinished;                // scopes that ran, but only failed or were skipped
-  std::set<std::string> statements;                // skeletons seen anywhere in judged units
+  std::map<std::string, FindingFacts> findings;  // by id; likely and proven
+  std::map<std::string, ScopeCounts> scopes;     // by label; those that ran to their end
+  std::set<std::string> unfinished;              // scopes that ran, but only failed or were skipped
+  std::set<std::string> statements;              // skeletons seen anywhere in judged units
+  // Skeleton -> scope -> the most rows that one execution had; of a baseline one entry, of no scope, if it is not
+  // small.
+  std::map<std::string, std::map<std::string, uint64_t>> largest;
+  bool tells_largest = true;                       // false: of a baseline that was made before it did
   uint64_t executions = 0, judged_executions = 0;  // not in a baseline
 };
 
@@ -81,7 +85,10 @@ Result<Observation> ObserveTraces(const std::vector<std::string>& paths, const O
                                   const SessionFilter& is_in);
 // Another run, or another shard: counts become minimum and maximum, everything else is united.
 void Add(Observation& to, Observation&& other);
-// Once, when all runs are in; sets the scopes' rows and bytes.
+// A result of fewer rows is written to no baseline, and counts as none.
+constexpr uint64_t kSmallResult = 100;
+
+// Once, when all runs are in; sets the scopes' rows and bytes, those of all statements and those of what is counted.
 void LeaveOutWarmUp(Observation& observation);
 
 // The most that the scope's counted statements add up to in one run.

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -243,6 +244,57 @@ def _kill_tree(pid: int) -> None:
         pass
     for child in children:
         _kill_tree(int(child))
+
+
+def test_a_limit_that_is_gone_is_seen_though_the_list_is_read_once(project: Project) -> None:
+    def listing(limit: int) -> list[str]:
+        return ["psql", "-qc", f"/*route='GET /numbers'*/ SELECT number FROM numbers ORDER BY number LIMIT {limit}", "-o", os.devnull]
+
+    table = "CREATE TABLE IF NOT EXISTS numbers AS SELECT generate_series(1, 5000) AS number"
+    subprocess.run(["psql", "-qc", table], env=project.environment, check=True)
+    for name, limit in (("main", 50), ("branch", 5000)):
+        assert project.pgassay("run", "--trace", f"{name}.db", "--", *listing(limit)).returncode == 0
+    project.baseline(project.folder / "main.db")
+    assert project.gate(project.folder / "main.db")[1]["verdict"]["entries"] == []
+    code, report = project.gate(project.folder / "branch.db")
+    (entry,) = report["verdict"]["entries"]
+    assert (code, entry["kind"], entry["level"], entry["scope"]) == (PASS, "volume", "warning", "GET /numbers")
+    (project.folder / "pgassay.toml").write_text('[gate]\nvolume = "fail"\n')
+    assert project.gate(project.folder / "branch.db")[0] == FAIL
+    (project.folder / "pgassay.toml").write_text('[gate.budgets]\n"GET /numbers" = { rows = 100 }\n')
+    assert project.gate(project.folder / "branch.db")[0] == FAIL and project.gate(project.folder / "main.db")[0] == PASS
+    changed = json.loads(project.pgassay("diff", "main.db", "branch.db", "--format", "json").stdout)["scopes"]
+    assert {"what": "rows", "from": 50, "to": 5000} in changed[0]["changes"]
+
+
+TRANSFERS = """
+import os, sys, psycopg2
+def attempt(sqlstate):
+    connection = psycopg2.connect(os.environ["DATABASE_URL"])
+    cursor = connection.cursor()
+    for account in range(30):
+        cursor.execute("/*route='POST /transfers'*/ UPDATE accounts SET balance = balance + 1 WHERE id = %s", (account,))
+    try:
+        if sqlstate:
+            cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{sqlstate}'; END $$")
+        connection.commit()
+    except psycopg2.Error as error:
+        assert error.pgcode == sqlstate
+        connection.rollback()
+    connection.close()
+for sqlstate in [*sys.argv[1:], ""]:
+    attempt(sqlstate)
+"""
+
+
+@pytest.mark.parametrize(("sqlstate", "counted"), [("40001", False), ("40P01", False), ("23505", True)])
+def test_what_is_tried_again_after_a_conflict_is_in_no_count(project: Project, sqlstate: str, counted: bool) -> None:
+    subprocess.run(["psql", "-qc", "CREATE TABLE IF NOT EXISTS accounts (id int, balance int)"], env=project.environment, check=True)
+    for name, again in (("once", []), ("again", [sqlstate] * 2)):
+        done = project.pgassay("run", "--trace", f"{name}.db", "--", sys.executable, "-c", TRANSFERS, *again)
+        assert done.returncode == 0, done.stderr
+    done = project.pgassay("diff", "once.db", "again.db", "--format", "json")
+    assert ([scope["label"] for scope in json.loads(done.stdout)["scopes"]] == ["POST /transfers"]) == counted, done.stdout
 
 
 def test_shards_make_one_verdict(project: Project) -> None:

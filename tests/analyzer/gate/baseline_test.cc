@@ -46,6 +46,18 @@ TEST(Baseline, KeepsOnlyTheSizeOfManyBytes) {
   EXPECT_EQ(CoarseBytes(65'537), 131'072U);
 }
 
+TEST(Baseline, KeepsTheLargestResultOfAStatementThatIsNotSmall) {
+  Observation observation = Clean();
+  observation.largest = {{"SELECT users", {{"a", 5000}, {"b", 60}}}, {"SELECT flags", {{"a", 99}}}};
+  const std::string text = BaselineText(observation);
+  EXPECT_THAT(text, HasSubstr("\"results\": {\n    \"SELECT users\": 5000\n  }"));
+  EXPECT_EQ(BaselineText(*ParseBaseline(text)), text);
+  EXPECT_TRUE(ParseBaseline(text)->tells_largest);
+  std::string before = BaselineText(Clean());
+  before.replace(before.find(",\n  \"results\": {}"), 17, "");
+  EXPECT_FALSE(ParseBaseline(before)->tells_largest);
+}
+
 TEST(Baseline, SaysWhatIsWrongWithIt) {
   const auto error = [](const std::string& text) {
     const auto read = ParseBaseline(text);
@@ -63,10 +75,12 @@ TEST(Baseline, SaysWhatIsWrongWithIt) {
 TEST(WarmUp, IsNoScopesCharge) {
   Observation observation = Lazy();
   tests::Count(observation, tests::kList, "SELECT feature_flags", 1);
+  observation.scopes.at(tests::kList).statements.at("SELECT feature_flags").rows = 7;
   LeaveOutWarmUp(observation);
   EXPECT_FALSE(observation.scopes.at(tests::kList).statements.contains("SELECT feature_flags"));
   EXPECT_TRUE(observation.scopes.at(tests::kList).statements.contains(tests::kOrdersOfUser));
   EXPECT_TRUE(observation.statements.contains("SELECT feature_flags"));
+  EXPECT_EQ(observation.scopes.at(tests::kList).all_rows, observation.scopes.at(tests::kList).rows + 7);
 }
 
 TEST(WarmUp, IsNotWhatManyScopesAsk) {

@@ -25,7 +25,7 @@ Observation LazyAt(uint64_t round_trips) {
 
 Observation WithBytes(uint64_t bytes) {
   Observation observation = Clean();
-  observation.scopes.at(kList).bytes = bytes;
+  observation.scopes.at(kList).all_bytes = bytes;
   return observation;
 }
 

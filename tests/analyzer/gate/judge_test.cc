@@ -122,6 +122,34 @@ TEST(Judge, AStatementThatGotAnotherColumnIsNoGrowth) {
   EXPECT_THAT(JudgeWith(now, known, policy).entries, IsEmpty());
 }
 
+TEST(Judge, WarnsOfAScopeThatReadsManyMoreRowsOrBytes) {
+  Observation now = Clean(), known = Clean();
+  known.scopes[kList].rows = 600;
+  now.scopes[kList].rows = 1599;
+  EXPECT_THAT(JudgeWith(now, known).entries, IsEmpty());
+  now.scopes[kList].rows = 1600;
+  EXPECT_THAT(Kinds(JudgeWith(now, known)), ElementsAre("volume warning"));
+  now.scopes[kList].bytes = 2'000'000;
+  EXPECT_THAT(Kinds(JudgeWith(now, known)), ElementsAre("volume warning", "volume warning"));
+}
+
+TEST(Judge, WarnsOfAResultThatGrewThoughNoScopeIsChargedForIt) {
+  Observation now = Clean(), known = Clean();
+  for (Observation* observation : {&now, &known}) observation->scopes[kList].statements.clear();
+  now.largest = {{tests::kUsers, {{kList, 5000}, {"a new test", 9000}}}};
+  Verdict verdict = JudgeWith(now, known);
+  EXPECT_THAT(Kinds(verdict), ElementsAre("volume warning"));
+  EXPECT_EQ(verdict.entries[0].scope, kList);
+  EXPECT_EQ(verdict.entries[0].sentence,
+            "SELECT users has 5 000 rows at a time in tests/test_users.py::test_list, where the baseline has fewer "
+            "than 100.");
+  known.largest = {{tests::kUsers, {{"", 2500}}}};
+  EXPECT_THAT(JudgeWith(now, known).entries, IsEmpty());
+  known.largest.clear();
+  known.tells_largest = false;
+  EXPECT_THAT(JudgeWith(now, known).entries, IsEmpty());
+}
+
 TEST(Judge, HoldsBudgets) {
   Observation now = Clean();
   now.scopes[kList].queries = 12;
