@@ -1,7 +1,7 @@
 import { useLayoutEffect, useState } from 'preact/hooks';
 import { Columns } from './columns.jsx';
 import { Findings, FindingsInFull } from './findings.jsx';
-import { count, counted, duration } from './format.js';
+import { arrows, count, counted, duration } from './format.js';
 import { items, report } from './report.js';
 import { roundTripAt, STEPS, stepOf } from './price.js';
 import { Scopes } from './scopes.jsx';
@@ -117,12 +117,12 @@ function Changes({ verdict }) {
     <ul class="changes">
       {fixed.map((entry) => (
         <li>
-          <b>fixed</b> {entry.title.replaceAll(' <- ', ' ← ')}
+          <b>fixed</b> {arrows(entry.title)}
         </li>
       ))}
       {absent.map((entry) => (
         <li>
-          <b>not exercised</b> {entry.sentence}
+          <b>not exercised</b> {arrows(entry.sentence)}
         </li>
       ))}
     </ul>

@@ -21,7 +21,7 @@ export function Detail({ item, roundTripMs, printing }) {
         </a>
       </p>
       <h2>{item.title}</h2>
-      <p class="summary">{entry?.sentence || finding?.summary}</p>
+      <p class="summary">{arrows(entry?.sentence || finding?.summary || '')}</p>
       {entry && <Judged entry={entry} />}
       {finding && <Body finding={finding} roundTripMs={roundTripMs} printing={printing} />}
     </article>
