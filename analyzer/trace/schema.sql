@@ -273,22 +273,30 @@ CREATE TABLE repeat (              -- same statement, same values, same result, 
   PRIMARY KEY (unit_id, statement_id, parameters_hash)
 ) WITHOUT ROWID;
 
-CREATE TABLE execution (           -- the timeline: one row per executed statement
-  execution_no INTEGER PRIMARY KEY,     -- unique in the file, grows
-  session_id INTEGER NOT NULL,          -- session
-  unit_id INTEGER NOT NULL,             -- unit_of_work, 0: none
-  statement_id INTEGER NOT NULL,        -- statement
-  sent_ns INTEGER NOT NULL,             -- after recording.begin_ns of the session's recording
-  first_ns INTEGER NOT NULL,            -- first byte of the reply, after sent_ns; -1: no reply
-  duration_ns INTEGER NOT NULL,         -- completion, after sent_ns
-  waited_ns INTEGER NOT NULL,           -- of duration_ns: behind the execution before it; the rest is its share of the server's time
-  rows INTEGER NOT NULL,                -- returned, or affected
-  bytes INTEGER NOT NULL,               -- of result messages
-  flags INTEGER NOT NULL,               -- bits, analyzer/trace/execution_flags.h
-  sqlstate TEXT,                        -- NULL: no error
-  parameters_hash INTEGER NOT NULL,     -- keyed, of all values, low 48 bits; 0: none
-  result_hash INTEGER NOT NULL          -- keyed, of the result, low 48 bits; 0: none
+CREATE TABLE execution_block (     -- the timeline, some hundred executions a row: a row each would cost ten times the processor time
+  first_no INTEGER PRIMARY KEY,         -- number of its first execution
+  last_no INTEGER NOT NULL,             -- and of its last: blocks do not overlap
+  sent_ns INTEGER NOT NULL,             -- what the executions' sent_ns count from
+  executions TEXT NOT NULL              -- JSON array of arrays, in the order of view `execution`
 );
+
+CREATE VIEW execution AS          -- the timeline: one row per executed statement
+  SELECT b.first_no + (e.value ->> 0) AS execution_no,  -- unique in the file, grows
+         e.value ->> 1 AS session_id,       -- session
+         e.value ->> 2 AS unit_id,          -- unit_of_work, 0: none
+         e.value ->> 3 AS statement_id,     -- statement
+         b.sent_ns + (e.value ->> 4) AS sent_ns,  -- after recording.begin_ns of the session's recording
+         e.value ->> 5 AS first_ns,         -- first byte of the reply, after sent_ns; -1: no reply
+         e.value ->> 6 AS duration_ns,      -- completion, after sent_ns
+         e.value ->> 7 AS waited_ns,        -- of duration_ns: behind the execution before it; the rest is its share of the server's time
+         e.value ->> 8 AS rows,             -- returned, or affected
+         e.value ->> 9 AS bytes,            -- of result messages
+         e.value ->> 10 AS flags,           -- bits, analyzer/trace/execution_flags.h
+         e.value ->> 11 AS parameters_hash, -- keyed, of all values, low 48 bits; 0: none
+         e.value ->> 12 AS result_hash,     -- keyed, of the result, low 48 bits; 0: none
+         e.value ->> 13 AS sqlstate         -- NULL: no error
+  FROM execution_block b, json_each(b.executions) e
+  WHERE b.first_no + (e.value ->> 0) >= (SELECT ifnull(max(timeline_from_no), 0) FROM recording);
 
 CREATE VIEW catalog_relation AS   -- tables and views of every snapshot
   SELECT recording_id, database_id, r.value ->> 'oid' AS table_oid, r.value ->> 'schema' AS schema, r.value ->> 'name' AS name,

@@ -111,7 +111,7 @@ Result<Trace> Trace::Open(const std::string& path) {
 
 const std::string& Trace::path() const { return state_->path(); }
 
-// No row of `execution` is read: whatever the length of the timeline, this takes as long as the rollups are many.
+// No execution is read: whatever the length of the timeline, this takes as long as the rollups are many.
 Result<Totals> Trace::ReadTotals() const {
   Totals totals;
   auto read = state_->ForEach(
@@ -399,13 +399,14 @@ Result<std::vector<TimelineRow>> Trace::Timeline(int64_t unit_id, uint64_t limit
       "  SELECT unit_id FROM up "
       "  UNION SELECT u.unit_id FROM members m JOIN unit_of_work u ON u.joined_to = m.unit_id), "
       "extent (first_no, last_no) AS (SELECT min(first_no), max(last_no) FROM unit_statement WHERE unit_id IN members) "
-      "SELECT e.execution_no, e.session_id, e.unit_id, e.statement_id, e.sent_ns + ifnull(r.begin_ns, 0), e.first_ns, "
-      "e.duration_ns, "
-      "  e.duration_ns - e.waited_ns, e.rows, e.bytes, e.flags, e.sqlstate "
-      "FROM extent x CROSS JOIN execution e LEFT JOIN session s USING (session_id) LEFT JOIN recording r USING "
-      "(recording_id) "
-      "WHERE e.execution_no BETWEEN x.first_no AND x.last_no AND e.unit_id IN members "
-      "ORDER BY e.execution_no LIMIT ?2",
+      "SELECT b.first_no + (e.value ->> 0) AS execution_no, e.value ->> 1, e.value ->> 2, e.value ->> 3, "
+      "  b.sent_ns + (e.value ->> 4) + ifnull(r.begin_ns, 0), e.value ->> 5, e.value ->> 6, "
+      "  (e.value ->> 6) - (e.value ->> 7), e.value ->> 8, e.value ->> 9, e.value ->> 10, e.value ->> 13 "
+      "FROM extent x CROSS JOIN execution_block b CROSS JOIN json_each(b.executions) e "
+      "  LEFT JOIN session s ON s.session_id = e.value ->> 1 LEFT JOIN recording r USING (recording_id) "
+      "WHERE b.first_no <= x.last_no AND b.last_no >= x.first_no AND (e.value ->> 2) IN members "
+      "  AND b.first_no + (e.value ->> 0) >= (SELECT ifnull(max(timeline_from_no), 0) FROM recording) "
+      "ORDER BY execution_no LIMIT ?2",
       [](const Query& row) {
         TimelineRow execution;
         execution.execution_no = row.Int(0);

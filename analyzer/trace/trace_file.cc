@@ -89,7 +89,7 @@ Result<> CheckIntegrity(Database& db, off_t bytes) {
     checks.emplace_back("PRAGMA quick_check(1)");
   } else {
     auto tables = Query::Prepare(db,
-                                 "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'execution' "
+                                 "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'execution_block' "
                                  "AND name NOT GLOB '*[^a-z_]*'");
     if (!tables) return std::unexpected(tables.error());
     for (;;) {

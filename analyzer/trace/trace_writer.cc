@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "analyzer/catalog/snapshot.h"
@@ -11,13 +12,6 @@ namespace pgassay::trace {
 namespace {
 
 constexpr int64_t kLastId = int64_t{1} << 62;  // an id beyond was not made by counting
-
-constexpr const char* kInsertExecution =
-    "INSERT INTO execution (execution_no, session_id, unit_id, statement_id, sent_ns, first_ns, duration_ns, "
-    "waited_ns, rows, bytes, "
-    "flags, sqlstate, parameters_hash, result_hash) VALUES ";
-constexpr int kExecutionColumns = 14;
-constexpr uint64_t kStoredHashBits = (uint64_t{1} << 48) - 1;  // six bytes tell executions apart as well as eight
 
 // What joins units may be any request id that a client made up; what is stored is a trace id of W3C's form or nothing.
 std::string_view StoredTraceId(std::string_view id) {
@@ -66,23 +60,6 @@ Result<> ReplaceOrDelete(Query& replace, Query& remove, const Row& row) {
   return replace.Finish();
 }
 
-void BindExecution(Query& query, int at, const TimelineInsert& row) {
-  query.Bind(at + 1, row.execution_no);
-  query.Bind(at + 2, row.session_id);
-  query.Bind(at + 3, row.unit_id);
-  query.Bind(at + 4, row.statement_id);
-  query.Bind(at + 5, row.sent_ns);
-  query.Bind(at + 6, row.first_ns);
-  query.Bind(at + 7, row.duration_ns);
-  query.Bind(at + 8, row.waited_ns);
-  query.Bind(at + 9, row.rows);
-  query.Bind(at + 10, row.bytes);
-  query.Bind(at + 11, row.flags);
-  BindText(query, at + 12, row.sqlstate);
-  query.Bind(at + 13, row.parameters_hash & kStoredHashBits);
-  query.Bind(at + 14, row.result_hash & kStoredHashBits);
-}
-
 }  // namespace
 
 Error TraceWriter::Sentence(const Error& error) const {
@@ -104,9 +81,6 @@ Result<TraceWriter> TraceWriter::Open(const std::string& path, bool append) {
 }
 
 Result<> TraceWriter::PrepareAll() {
-  const std::string one_row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-  std::string many_rows = one_row;
-  for (int i = 1; i < kRowsPerInsert; ++i) many_rows += ", " + one_row;
   const std::pair<Query*, std::string> queries[] = {
       {&begin_, "BEGIN IMMEDIATE"},
       {&commit_, "COMMIT"},
@@ -156,9 +130,8 @@ Result<> TraceWriter::PrepareAll() {
       {&delete_edge_, DeleteSql<EdgeTable, lineage::Edge>()},
       {&replace_repeat_, ReplaceSql<RepeatTable, lineage::Repeat>()},
       {&delete_repeat_, DeleteSql<RepeatTable, lineage::Repeat>()},
-      {&insert_execution_, kInsertExecution + one_row},
-      {&insert_executions_, kInsertExecution + many_rows},
-      {&cut_timeline_, "DELETE FROM execution WHERE execution_no < ?"},
+      {&insert_block_, "INSERT INTO execution_block (first_no, last_no, sent_ns, executions) VALUES (?, ?, ?, ?)"},
+      {&cut_timeline_, "DELETE FROM execution_block WHERE first_no < ?1 AND last_no < ?1"},
       {&note_cut_, "UPDATE recording SET timeline_from_no = ?1 WHERE timeline_from_no < ?1"},
       {&replace_counter_, "REPLACE INTO counter (recording_id, name, value) VALUES (?, ?, ?)"},
       {&insert_gap_, "INSERT INTO gap (recording_id, from_ns, to_ns, reason, lost) VALUES (?, ?, ?, ?, ?)"},
@@ -190,8 +163,8 @@ Result<TraceContent> TraceWriter::ReadContent() {
       {&content.last_scope_id, "SELECT max(scope_id) FROM scope"},
       {&content.last_database_id, "SELECT max(database_id) FROM database"},
       {&content.last_execution_no,
-       "SELECT max(ifnull((SELECT max(execution_no) FROM execution), 0), ifnull((SELECT max(last_execution_no) FROM "
-       "recording), 0))"},
+       "SELECT max(ifnull((SELECT last_no FROM execution_block ORDER BY first_no DESC LIMIT 1), 0), "
+       "ifnull((SELECT max(last_execution_no) FROM recording), 0))"},
       {&content.timeline_from_no, "SELECT max(timeline_from_no) FROM recording"},
   };
   for (const auto& [last, sql] : lasts) {
@@ -451,15 +424,14 @@ Result<> TraceWriter::WriteRepeat(const lineage::Repeat& repeat) {
 }
 
 Result<> TraceWriter::WriteExecutions(std::span<const TimelineInsert> executions) {
-  while (executions.size() >= kRowsPerInsert) {
-    for (int i = 0; i < kRowsPerInsert; ++i)
-      BindExecution(insert_executions_, i * kExecutionColumns, executions[static_cast<size_t>(i)]);
-    if (auto written = insert_executions_.Finish(); !written) return written;
-    executions = executions.subspan(kRowsPerInsert);
-  }
-  for (const auto& execution : executions) {
-    BindExecution(insert_execution_, 0, execution);
-    if (auto written = insert_execution_.Finish(); !written) return written;
+  while (!executions.empty()) {
+    const auto block = executions.first(std::min(executions.size(), kBlockExecutions));
+    EncodeBlock(block, block_);
+    const TimelineInsert& first = block.front();
+    auto written =
+        Write(insert_block_, first.execution_no, block.back().execution_no, first.sent_ns, std::string_view(block_));
+    if (!written) return written;
+    executions = executions.subspan(block.size());
   }
   return {};
 }

@@ -14,6 +14,7 @@
 
 #include "analyzer/lineage/lineage.h"
 #include "analyzer/trace/example_row.h"
+#include "analyzer/trace/execution_block.h"
 #include "analyzer/trace/histogram.h"
 #include "analyzer/trace/plan_row.h"
 #include "analyzer/trace/sqlite.h"
@@ -54,14 +55,6 @@ struct SessionEndRow {
   int64_t session_id = 0, end_ns = 0;
   std::string end_reason, opaque_reason;
   uint64_t relayed = 0, decoded = 0, skipped = 0, opaque = 0;
-};
-
-struct TimelineInsert {
-  int64_t execution_no, session_id, unit_id, statement_id, sent_ns, first_ns, duration_ns, waited_ns;
-  uint64_t rows, bytes;
-  uint32_t flags;
-  char sqlstate[6];
-  uint64_t parameters_hash, result_hash;
 };
 
 struct GapInsert {
@@ -124,7 +117,8 @@ class TraceWriter {
   Result<> WriteUnitStatement(const lineage::UnitStatement& row);
   Result<> WriteEdge(const lineage::Edge& edge);
   Result<> WriteRepeat(const lineage::Repeat& repeat);
-  Result<> WriteExecutions(std::span<const TimelineInsert> executions);
+  Result<> WriteExecutions(std::span<const TimelineInsert> executions);  // numbers ascend, over all calls
+  // Earlier ones are seen no more; their room is free again when their whole block is before.
   Result<> CutTimelineBefore(int64_t execution_no);
   Result<> WriteCounter(std::string_view name, uint64_t value);
   Result<> WriteGap(const GapInsert& gap);
@@ -140,7 +134,6 @@ class TraceWriter {
   int LastCode() const { return db_.LastCode(); }
 
  private:
-  static constexpr int kRowsPerInsert = 32;
   static constexpr int kCheckpointFrames = 4096;  // 16 MiB: a checkpoint then takes some ten milliseconds
 
   TraceWriter(std::string path, FileLock lock, Database db)
@@ -155,11 +148,12 @@ class TraceWriter {
       std::make_unique<int>(0);  // in the write-ahead log; SQLite's hook holds its address
   int checkpoint_at_frames_ = kCheckpointFrames;
   int64_t recording_id_ = 0;
+  std::string block_;  // the last one's text, for its memory
   Query begin_, commit_, insert_statement_, update_statement_, replace_column_, add_tag_, replace_example_,
       insert_database_, replace_catalog_, replace_plan_, replace_session_, update_application_name_, end_session_,
       replace_relation_, replace_scope_, replace_unit_, replace_unit_statement_, delete_unit_statement_, replace_edge_,
-      delete_edge_, replace_repeat_, delete_repeat_, insert_execution_, insert_executions_, cut_timeline_, note_cut_,
-      replace_counter_, insert_gap_, last_execution_, end_recording_;
+      delete_edge_, replace_repeat_, delete_repeat_, insert_block_, cut_timeline_, note_cut_, replace_counter_,
+      insert_gap_, last_execution_, end_recording_;
 };
 
 }  // namespace pgassay::trace
