@@ -17,6 +17,8 @@ namespace pgassay::relay {
 namespace {
 
 constexpr size_t kReadBytes = size_t{64} * 1024;
+constexpr size_t kKeptBytes = size_t{64} * 1024;  // in all
+constexpr size_t kKeptAtOnce = 4096;               // more than that is decoded where it stands
 constexpr int kEventsPerWait = 64;
 constexpr int64_t kMillisecond = 1'000'000;
 constexpr int64_t kLingerLimit = 5'000 * kMillisecond;  // for a client to close after we or its server did
@@ -40,7 +42,7 @@ EventLoop::EventLoop(Shared& shared, SharedRing& ring, LoopTotals& totals, const
     : shared_(shared),
       totals_(totals),
       sink_(ring, totals, recorder, shared.send_values),
-      buffer_(std::make_unique_for_overwrite<char[]>(kReadBytes)) {}
+      buffer_(std::make_unique_for_overwrite<char[]>(kKeptBytes + kReadBytes)) {}
 
 EventLoop::~EventLoop() = default;
 
@@ -82,6 +84,7 @@ void EventLoop::Run() {
         handshake = &watched;
       }
     }
+    DecodeKept();
     if (handshake != nullptr) OnEvent(*handshake, 0);
     if (!deadlines_.empty() || accept_again_ns_ != 0 || stopping_) {
       now_ns_ = MonotonicNowNs();
@@ -123,6 +126,7 @@ void EventLoop::OnEvent(Watched& watched, uint32_t events) {
       return Accept(static_cast<ListenerWatch&>(watched));
     case WatchKind::kControlListener:
     case WatchKind::kControl:
+      DecodeKept();  // a runner's word stands behind what was sent before it
       return control_->OnEvent(watched);
     case WatchKind::kClient:
     case WatchKind::kServer:
@@ -390,11 +394,12 @@ void EventLoop::BeginRelaying(Connection& connection) {
     first = connection.cancel_request;
   }
   // What follows the held bytes is mostly here: one segment to the server instead of two.
-  std::memcpy(buffer_.get(), first.data(), first.size());
-  const ssize_t got = connection.client.Receive(buffer_.get() + first.size(), kReadBytes - first.size());
+  char* const to = ReadInto();
+  std::memcpy(to, first.data(), first.size());
+  const ssize_t got = connection.client.Receive(to + first.size(), kReadBytes - first.size());
   const int error = errno;
   WatchBoth(connection);
-  Deliver(connection.client, {buffer_.get(), first.size() + static_cast<size_t>(std::max<ssize_t>(got, 0))});
+  Deliver(connection.client, {to, first.size() + static_cast<size_t>(std::max<ssize_t>(got, 0))});
   if (connection.closed) return;
   if (connection.client.tls) return OnTlsReadEnd(connection.client);
   if (got == 0) OnEndOfStream(connection.client);
@@ -416,7 +421,7 @@ void EventLoop::Refuse(Connection& connection, std::string_view sqlstate, std::s
 }
 
 void EventLoop::Discard(Connection& connection) {
-  const ssize_t got = ::recv(connection.client.fd.get(), buffer_.get(), kReadBytes, 0);
+  const ssize_t got = ::recv(connection.client.fd.get(), ReadInto(), kReadBytes, 0);
   if (got > 0 || (got < 0 && WouldBlock(errno))) return;
   Close(connection, session::SessionEnd::kClientClosed);
 }
@@ -425,10 +430,11 @@ void EventLoop::Discard(Connection& connection) {
 
 void EventLoop::OnReadable(Leg& from) {
   if (from.tls) return OnTlsReadable(from);
-  const ssize_t got = ::recv(from.fd.get(), buffer_.get(), kReadBytes, 0);
+  char* const to = ReadInto();
+  const ssize_t got = ::recv(from.fd.get(), to, kReadBytes, 0);
   if (got > 0) {
     now_ns_ = MonotonicNowNs();
-    return Deliver(from, {buffer_.get(), static_cast<size_t>(got)});
+    return Deliver(from, {to, static_cast<size_t>(got)});
   }
   if (got == 0) return OnEndOfStream(from);
   if (!WouldBlock(errno)) OnReset(from);
@@ -473,16 +479,31 @@ void EventLoop::Drain(Leg& to) {
 // The decoder sees exactly what was sent, after it was sent: its fault or slowness cannot hold back a byte.
 void EventLoop::Observe(const Leg& from, std::string_view bytes) {
   if (bytes.empty()) return;
-  Connection& connection = from.connection;
   Count(totals_.relayed_bytes, bytes.size());
+  const bool stays = bytes.data() == ReadInto() && bytes.size() <= kKeptAtOnce;
+  if (!stays) DecodeKept();
+  if (!stays) return Decode(from, bytes, now_ns_);
+  kept_.push_back({&from, bytes, now_ns_});
+  kept_bytes_ += bytes.size();
+  if (kept_bytes_ > kKeptBytes - kKeptAtOnce) DecodeKept();
+}
+
+void EventLoop::DecodeKept() {
+  for (const Kept& kept : kept_) Decode(*kept.from, kept.bytes, kept.time_ns);
+  kept_.clear();
+  kept_bytes_ = 0;
+}
+
+void EventLoop::Decode(const Leg& from, std::string_view bytes, int64_t time_ns) {
+  Connection& connection = from.connection;
   if (!connection.session) {
     Count(totals_.decoded_bytes, bytes.size());  // a CancelRequest, understood whole
     return;
   }
   if (from.kind == WatchKind::kClient) {
-    connection.session->OnFrontend(bytes, now_ns_);
+    connection.session->OnFrontend(bytes, time_ns);
   } else {
-    connection.session->OnBackend(bytes, now_ns_);
+    connection.session->OnBackend(bytes, time_ns);
     if (!connection.cancel_key_known) OnLoginBytes(connection, bytes);
   }
   AddTotals(connection);
@@ -597,6 +618,7 @@ void EventLoop::ReleaseSlot(Connection& connection) {
 
 void EventLoop::Close(Connection& connection, session::SessionEnd end) {
   if (connection.closed) return;
+  DecodeKept();
   connection.closed = true;
   SetDeadline(connection, 0);
   ReleaseSlot(connection);

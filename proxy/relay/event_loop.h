@@ -117,7 +117,10 @@ class EventLoop {
   void OnTlsReadEnd(Leg& from);
   void Deliver(Leg& from, std::string_view bytes);
   void Drain(Leg& to);
+  char* ReadInto() { return buffer_.get() + kept_bytes_; }  // room for kReadBytes
   void Observe(const Leg& from, std::string_view bytes);
+  void DecodeKept();
+  void Decode(const Leg& from, std::string_view bytes, int64_t time_ns);
   void OnLoginBytes(Connection& connection, std::string_view bytes);
   void AddTotals(Connection& connection);
   void OnEndOfStream(Leg& from);
@@ -138,7 +141,14 @@ class EventLoop {
   UniqueFd epoll_;
   Watched stop_{WatchKind::kStop};
   std::vector<ListenerWatch> listeners_;
+  struct Kept {
+    const Leg* from;
+    std::string_view bytes;
+    int64_t time_ns;
+  };
   std::unique_ptr<char[]> buffer_;
+  std::vector<Kept> kept_;  // sent, and decoded behind the events of this batch: one after the other, which caches like
+  size_t kept_bytes_ = 0;   // of buffer_, from its begin
   int64_t now_ns_ = 0;           // the last reading of the clock
   int64_t accept_again_ns_ = 0;  // not 0: out of descriptors, listeners are not watched until then
   int64_t drain_until_ns_ = 0;

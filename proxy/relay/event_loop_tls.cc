@@ -158,10 +158,11 @@ void EventLoop::RefuseForTls(Connection& connection, std::string_view reason) {
 
 void EventLoop::OnTlsReadable(Leg& from) {
   Connection& connection = from.connection;
-  const ssize_t got = from.Receive(buffer_.get(), kReadBytes);
+  char* const to = ReadInto();
+  const ssize_t got = from.Receive(to, kReadBytes);
   if (got > 0) {
     now_ns_ = MonotonicNowNs();
-    std::string_view bytes(buffer_.get(), static_cast<size_t>(got));
+    std::string_view bytes(to, static_cast<size_t>(got));
     std::unique_ptr<ChannelBindingOffer> seen;  // owns what is delivered
     if (connection.offer && &from == &connection.server) {
       bytes = connection.offer->Pass(bytes);
