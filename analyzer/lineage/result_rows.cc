@@ -139,9 +139,9 @@ void ResultRows::Insert(const SessionState& session, UnitState& unit, const Exec
   }
   if (best != nullptr) SetAncestor(index, unit, *best);
   if (columns == nullptr) return;
-  const std::vector<Echo> echoes = EchoesOf(session, unit, execution, *columns, pending, outcomes);
-  for (const auto& batch : pending.batches) InsertBatch(index, *columns, View(pending, batch), echoes, session);
-  RememberCursor(execution, index, echoes);
+  FindEchoes(session, unit, execution, *columns, pending, outcomes);
+  for (const auto& batch : pending.batches) InsertBatch(index, *columns, View(pending, batch), echoes_, session);
+  RememberCursor(execution, index);
 }
 
 void ResultRows::SetAncestor(uint32_t index, const UnitState& unit, const Candidate& claim) {
@@ -156,11 +156,10 @@ void ResultRows::SetAncestor(uint32_t index, const UnitState& unit, const Candid
 
 // A column that the statement's own equality fixes to a parameter is never a new source: it has the parameter's.
 // Where nobody claimed the parameter, the request brought the value along, and the echo stands for that.
-std::vector<ResultRows::Echo> ResultRows::EchoesOf(const SessionState& session, const UnitState& unit,
-                                                   const Execution& execution, const Layout& layout,
-                                                   const PendingRows& pending,
-                                                   const std::vector<SinkOutcome>& outcomes) {
-  std::vector<Echo> echoes(layout.columns.size(), Echo::kNo);
+void ResultRows::FindEchoes(const SessionState& session, const UnitState& unit, const Execution& execution,
+                            const Layout& layout, const PendingRows& pending,
+                            const std::vector<SinkOutcome>& outcomes) {
+  echoes_.assign(layout.columns.size(), Echo::kNo);
   for (size_t i = 0; i < layout.columns.size(); ++i) {
     for (const SinkOutcome& outcome : outcomes) {
       const ColumnLayout& column = layout.columns[i];
@@ -168,13 +167,12 @@ std::vector<ResultRows::Echo> ResultRows::EchoesOf(const SessionState& session, 
       const bool unnamed = column.column.relation.empty() && column.echo_comparison < 0;
       if (!by_name && !unnamed) continue;
       if (outcome.sink->elements > 1) {
-        if (by_name && BatchIsClaimed(session, unit, execution, outcome)) echoes[i] = Echo::kInherited;
+        if (by_name && BatchIsClaimed(session, unit, execution, outcome)) echoes_[i] = Echo::kInherited;
       } else if (outcome.value != 0 && OnlyHolds(pending, i, layout.columns.size(), outcome.sink->hashes)) {
-        echoes[i] = outcome.claim ? Echo::kInherited : Echo::kOutside;
+        echoes_[i] = outcome.claim ? Echo::kInherited : Echo::kOutside;
       }
     }
   }
-  return echoes;
 }
 
 bool ResultRows::BatchIsClaimed(const SessionState& session, const UnitState& unit, const Execution& execution,
@@ -219,9 +217,9 @@ void ResultRows::InsertBatch(uint32_t index, const Layout& layout, const RowsVie
   sources_.EvictSome();
 }
 
-void ResultRows::RememberCursor(const Execution& execution, uint32_t index, std::vector<Echo> echoes) {
+void ResultRows::RememberCursor(const Execution& execution, uint32_t index) {
   if (!execution.rows_follow) return;
-  open_cursors_[{execution.session_id, execution.execution_id}] = {index, std::move(echoes)};
+  open_cursors_[{execution.session_id, execution.execution_id}] = {index, echoes_};
   const auto first = open_cursors_.lower_bound({execution.session_id, 0});
   const auto last = open_cursors_.upper_bound({execution.session_id, UINT64_MAX});
   if (static_cast<size_t>(std::distance(first, last)) > kMaxOpenCursors) open_cursors_.erase(first);

@@ -58,14 +58,13 @@ class ResultRows {
   void Promote(SessionState& session, PendingRows& pending);
   uint32_t NewParent(const SessionState& session, UnitState& unit, int64_t statement_id);
   void SetAncestor(uint32_t index, const UnitState& unit, const Candidate& claim);
-  std::vector<Echo> EchoesOf(const SessionState& session, const UnitState& unit, const Execution& execution,
-                             const Layout& layout, const PendingRows& pending,
-                             const std::vector<SinkOutcome>& outcomes);
+  void FindEchoes(const SessionState& session, const UnitState& unit, const Execution& execution, const Layout& layout,
+                  const PendingRows& pending, const std::vector<SinkOutcome>& outcomes);
   bool BatchIsClaimed(const SessionState& session, const UnitState& unit, const Execution& execution,
                       const SinkOutcome& outcome);
   void InsertBatch(uint32_t index, const Layout& layout, const RowsView& batch, std::span<const Echo> echoes,
                    const SessionState& session);
-  void RememberCursor(const Execution& execution, uint32_t index, std::vector<Echo> echoes);
+  void RememberCursor(const Execution& execution, uint32_t index);
   void Append(const OpenCursor& cursor, const Layout& layout, const RowsView& rows, const SessionState& session);
 
   Columns& columns_;
@@ -77,6 +76,7 @@ class ResultRows {
   std::vector<uint32_t> free_parents_;
   std::map<std::pair<uint64_t, uint64_t>, OpenCursor> open_cursors_;
   PendingRows spare_rows_;
+  std::vector<Echo> echoes_;  // of the columns of the result that is being inserted
 };
 
 }  // namespace pgassay::lineage

@@ -44,10 +44,8 @@ struct Leg : Watched {
   std::string_view unsent() const { return std::string_view(spill).substr(spill_sent); }
 
   // As recv() and send(), errno and all, through TLS where the leg has it.
-  ssize_t Receive(char* to, size_t size) { return tls ? ReceiveTls(to, size) : ::recv(fd.get(), to, size, 0); }
-  ssize_t Send(std::string_view bytes) {
-    return tls ? SendTls(bytes) : ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  }
+  ssize_t Receive(char* to, size_t size) { return tls ? ReceiveTls(to, size) : ReceiveFrom(fd.get(), to, size); }
+  ssize_t Send(std::string_view bytes) { return tls ? SendTls(bytes) : SendTo(fd.get(), bytes); }
   // Ends the sending direction; false while the socket has no room for TLS's last word. Call again, then.
   bool EndSending(bool say_so);
   void Drop();  // closes at once

@@ -18,7 +18,7 @@ namespace {
 
 constexpr size_t kReadBytes = size_t{64} * 1024;
 constexpr size_t kKeptBytes = size_t{64} * 1024;  // in all
-constexpr size_t kKeptAtOnce = 4096;               // more than that is decoded where it stands
+constexpr size_t kKeptAtOnce = 4096;              // more than that is decoded where it stands
 constexpr int kEventsPerWait = 64;
 constexpr int64_t kMillisecond = 1'000'000;
 constexpr int64_t kLingerLimit = 5'000 * kMillisecond;  // for a client to close after we or its server did
@@ -431,7 +431,7 @@ void EventLoop::Discard(Connection& connection) {
 void EventLoop::OnReadable(Leg& from) {
   if (from.tls) return OnTlsReadable(from);
   char* const to = ReadInto();
-  const ssize_t got = ::recv(from.fd.get(), to, kReadBytes, 0);
+  const ssize_t got = ReceiveFrom(from.fd.get(), to, kReadBytes);
   if (got > 0) {
     now_ns_ = MonotonicNowNs();
     return Deliver(from, {to, static_cast<size_t>(got)});

@@ -149,7 +149,7 @@ class EventLoop {
   std::unique_ptr<char[]> buffer_;
   std::vector<Kept> kept_;  // sent, and decoded behind the events of this batch: one after the other, which caches like
   size_t kept_bytes_ = 0;   // of buffer_, from its begin
-  int64_t now_ns_ = 0;           // the last reading of the clock
+  int64_t now_ns_ = 0;      // the last reading of the clock
   int64_t accept_again_ns_ = 0;  // not 0: out of descriptors, listeners are not watched until then
   int64_t drain_until_ns_ = 0;
   bool stopping_ = false;

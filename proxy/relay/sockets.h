@@ -5,6 +5,8 @@
 #pragma once
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstddef>
@@ -46,6 +48,15 @@ Dialled Dial(const SocketAddress& address);
 int ConnectError(int fd);
 // Connects and waits; the descriptor stays blocking, with `timeout` on each call.
 Result<UniqueFd> DialAndWait(const Address& address, std::chrono::milliseconds timeout);
+
+// recv() and send(MSG_NOSIGNAL), errno and all. Not the C library's: as points of cancellation these cost two atomic
+// operations more a call, once a process has threads.
+inline ssize_t ReceiveFrom(int fd, char* to, size_t size) {
+  return ::syscall(SYS_recvfrom, fd, to, size, 0, nullptr, nullptr);
+}
+inline ssize_t SendTo(int fd, std::string_view bytes) {
+  return ::syscall(SYS_sendto, fd, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, 0);
+}
 
 // TCP_NODELAY and keepalive; nothing on Unix sockets.
 void SetRelayOptions(int fd, int family);

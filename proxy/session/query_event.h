@@ -22,9 +22,11 @@
 namespace pgassay::session {
 
 inline constexpr size_t kMaxTextBytes = size_t{64} * 1024;  // of SQL text kept; the rest is counted
-inline constexpr size_t kKnownTexts = 1024;                 // texts that a loop takes for known to the recorder
-inline constexpr size_t kMaxParameterBytes = 1024;          // a longer parameter is not hashed
-inline constexpr size_t kMaxHashedParameters = 256;         // per execution; the rest is counted
+// Texts that a loop takes for known to the recorder. The recorder's own table is four times as large and stays in the
+// cache: with 1024, a text that comes once cost 0.4 µs more.
+inline constexpr size_t kKnownTexts = 256;
+inline constexpr size_t kMaxParameterBytes = 1024;   // a longer parameter is not hashed
+inline constexpr size_t kMaxHashedParameters = 256;  // per execution; the rest is counted
 // Of an execution's parameters in SentValues; none of them beyond.
 inline constexpr size_t kMaxSentBytes = size_t{16} * 1024;
 inline constexpr size_t kMaxLineageColumns = 8;    // of a result, chosen from RowDescription
