@@ -388,42 +388,59 @@ Result<std::vector<GapRow>> Trace::Gaps() const {
       [](const Query& row) { return GapRow{row.Int(0), row.Int(1), std::string(row.Text(2)), Count(row, 3)}; });
 }
 
-// The unit's rollups say between which executions to look, so the timeline needs no index on units.
+// The unit's rollups say between which executions to look, so the timeline needs no index on units. Block by block:
+// most units are at their limit, or at their end, after the first.
 Result<std::vector<TimelineRow>> Trace::Timeline(int64_t unit_id, uint64_t limit) const {
-  return state_->Rows<TimelineRow>(
+  std::string members;  // JSON array
+  const auto found = state_->ForEach(
       "WITH RECURSIVE "
       "up (unit_id, joined_to) AS ("
       "  SELECT unit_id, joined_to FROM unit_of_work WHERE unit_id = ?1 "
       "  UNION SELECT u.unit_id, u.joined_to FROM up JOIN unit_of_work u ON u.unit_id = up.joined_to), "
       "members (unit_id) AS ("
       "  SELECT unit_id FROM up "
-      "  UNION SELECT u.unit_id FROM members m JOIN unit_of_work u ON u.joined_to = m.unit_id), "
-      "extent (first_no, last_no) AS (SELECT min(first_no), max(last_no) FROM unit_statement WHERE unit_id IN members) "
-      "SELECT b.first_no + (e.value ->> 0) AS execution_no, e.value ->> 1, e.value ->> 2, e.value ->> 3, "
-      "  b.sent_ns + (e.value ->> 4) + ifnull(r.begin_ns, 0), e.value ->> 5, e.value ->> 6, "
-      "  (e.value ->> 6) - (e.value ->> 7), e.value ->> 8, e.value ->> 9, e.value ->> 10, e.value ->> 13 "
-      "FROM extent x CROSS JOIN execution_block b CROSS JOIN json_each(b.executions) e "
-      "  LEFT JOIN session s ON s.session_id = e.value ->> 1 LEFT JOIN recording r USING (recording_id) "
-      "WHERE b.first_no <= x.last_no AND b.last_no >= x.first_no AND (e.value ->> 2) IN members "
-      "  AND b.first_no + (e.value ->> 0) >= (SELECT ifnull(max(timeline_from_no), 0) FROM recording) "
-      "ORDER BY execution_no LIMIT ?2",
-      [](const Query& row) {
-        TimelineRow execution;
-        execution.execution_no = row.Int(0);
-        execution.session_id = row.Int(1);
-        execution.unit_id = row.Int(2);
-        execution.statement_id = row.Int(3);
-        execution.sent_ns = row.Int(4);
-        execution.first_ns = row.Int(5);
-        execution.duration_ns = row.Int(6);
-        execution.busy_ns = row.Int(7);
-        execution.rows = Count(row, 8);
-        execution.bytes = Count(row, 9);
-        execution.flags = static_cast<uint32_t>(row.Int(10));
-        execution.sqlstate = row.Text(11);
-        return execution;
-      },
-      unit_id, std::min<uint64_t>(limit, INT64_MAX));
+      "  UNION SELECT u.unit_id FROM members m JOIN unit_of_work u ON u.joined_to = m.unit_id) "
+      "SELECT json_group_array(unit_id) FROM members",
+      [&](const Query& row) { members = row.Text(0); }, unit_id);
+  if (!found) return std::unexpected(found.error());
+  const auto blocks = state_->Rows<int64_t>(
+      "WITH extent (first_no, last_no) AS (SELECT min(first_no), max(last_no) FROM unit_statement "
+      "  WHERE unit_id IN (SELECT value FROM json_each(?1))) "
+      "SELECT b.first_no FROM extent x CROSS JOIN execution_block b "
+      "WHERE b.first_no <= x.last_no AND b.last_no >= x.first_no ORDER BY b.first_no",
+      [](const Query& row) { return row.Int(0); }, std::string_view(members));
+  if (!blocks) return std::unexpected(blocks.error());
+  std::vector<TimelineRow> timeline;
+  for (const int64_t block : *blocks) {
+    if (timeline.size() >= limit) break;
+    const auto read = state_->ForEach(
+        "SELECT b.first_no + (e.value ->> 0), e.value ->> 1, e.value ->> 2, e.value ->> 3, "
+        "  b.sent_ns + (e.value ->> 4) + ifnull(r.begin_ns, 0), e.value ->> 5, e.value ->> 6, "
+        "  (e.value ->> 6) - (e.value ->> 7), e.value ->> 8, e.value ->> 9, e.value ->> 10, e.value ->> 13 "
+        "FROM execution_block b CROSS JOIN json_each(b.executions) e "
+        "  LEFT JOIN session s ON s.session_id = e.value ->> 1 LEFT JOIN recording r USING (recording_id) "
+        "WHERE b.first_no = ?1 AND (e.value ->> 2) IN (SELECT value FROM json_each(?2)) "
+        "  AND b.first_no + (e.value ->> 0) >= (SELECT ifnull(max(timeline_from_no), 0) FROM recording) "
+        "ORDER BY e.key LIMIT ?3",
+        [&](const Query& row) {
+          TimelineRow& execution = timeline.emplace_back();
+          execution.execution_no = row.Int(0);
+          execution.session_id = row.Int(1);
+          execution.unit_id = row.Int(2);
+          execution.statement_id = row.Int(3);
+          execution.sent_ns = row.Int(4);
+          execution.first_ns = row.Int(5);
+          execution.duration_ns = row.Int(6);
+          execution.busy_ns = row.Int(7);
+          execution.rows = Count(row, 8);
+          execution.bytes = Count(row, 9);
+          execution.flags = static_cast<uint32_t>(row.Int(10));
+          execution.sqlstate = row.Text(11);
+        },
+        block, std::string_view(members), std::min<uint64_t>(limit - timeline.size(), INT64_MAX));
+    if (!read) return std::unexpected(read.error());
+  }
+  return timeline;
 }
 
 }  // namespace pgassay::trace
