@@ -72,6 +72,10 @@ class EventLoop {
   void Run();
 
  private:
+  static constexpr size_t kReadBytes = size_t{64} * 1024;            // at a time
+  static constexpr size_t kKeptBytes = size_t{64} * 1024;            // of what is not yet decoded, in all
+  static constexpr int64_t kLingerLimitNs = int64_t{5'000'000'000};  // for a client to close after we or its server did
+
   struct ListenerWatch : Watched {
     explicit ListenerWatch(uint16_t route_index) : Watched(WatchKind::kListener), route(route_index) {}
     uint16_t route;

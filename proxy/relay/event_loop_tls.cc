@@ -13,8 +13,6 @@
 namespace pgassay::relay {
 namespace {
 
-constexpr size_t kReadBytes = size_t{64} * 1024;
-
 uint32_t InterestFor(TlsStatus status) {
   return status == TlsStatus::kWantRead ? uint32_t{EPOLLIN} : status == TlsStatus::kWantWrite ? uint32_t{EPOLLOUT} : 0;
 }
@@ -24,8 +22,6 @@ bool HasMore(int fd) {
   char next = 0;
   return ::recv(fd, &next, 1, MSG_PEEK) > 0;
 }
-
-bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -57,6 +58,8 @@ inline ssize_t ReceiveFrom(int fd, char* to, size_t size) {
 inline ssize_t SendTo(int fd, std::string_view bytes) {
   return ::syscall(SYS_sendto, fd, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, 0);
 }
+
+inline bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 // TCP_NODELAY and keepalive; nothing on Unix sockets.
 void SetRelayOptions(int fd, int family);
