@@ -10,6 +10,7 @@
 
 #include "analyzer/detectors/schema.h"
 #include "analyzer/detectors/words.h"
+#include "proxy/base/take.h"
 
 namespace pgassay {
 namespace {
@@ -242,14 +243,16 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
     if (options.also) {
       if (const auto seen = options.also(*trace, *view); !seen) return std::unexpected(seen.error());
     }
-    auto catalogs = trace->Catalogs();
-    if (!catalogs) return std::unexpected(catalogs.error());
-    for (trace::CatalogRow& row : *catalogs) report.catalogs.push_back(Summarized(std::move(row)));
-    auto gaps = trace->Gaps();
-    if (!gaps) return std::unexpected(gaps.error());
-    const auto sessions = trace->Sessions();
-    if (!sessions) return std::unexpected(sessions.error());
-    for (const trace::SessionSummary& session : *sessions) {
+    std::vector<trace::CatalogRow> catalogs;
+    std::vector<trace::GapRow> gaps;
+    std::vector<trace::SessionSummary> sessions;
+    Result<> all;
+    Take(trace->Catalogs(), catalogs, all);
+    Take(trace->Gaps(), gaps, all);
+    Take(trace->Sessions(), sessions, all);
+    if (!all) return std::unexpected(all.error());
+    for (trace::CatalogRow& row : catalogs) report.catalogs.push_back(Summarized(std::move(row)));
+    for (const trace::SessionSummary& session : sessions) {
       if (!session.opaque_reason.empty()) ++opaque_reasons[session.opaque_reason];
     }
 
@@ -266,7 +269,7 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
     }
     for (const Finding& finding : findings) report.trace_of.try_emplace(finding.id, i);
     std::ranges::move(findings, std::back_inserter(report.findings));
-    std::ranges::move(*gaps, std::back_inserter(report.gaps));
+    std::ranges::move(gaps, std::back_inserter(report.gaps));
   }
   if (trace_paths.empty()) {
     detectors::TraceView view;

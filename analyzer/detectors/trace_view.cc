@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "analyzer/detectors/detector.h"
+#include "proxy/base/take.h"
 
 namespace pgassay::detectors {
 namespace {
@@ -209,24 +210,21 @@ std::span<const trace::ColumnRow> TraceView::Columns(int64_t statement_id) const
 
 Result<TraceView> LoadTraceView(const trace::Trace& trace) {
   TraceView view;
-  const auto load = [](auto& to, auto&& from) -> Result<> {
-    if (!from) return std::unexpected(from.error());
-    to = std::move(*from);
-    return {};
-  };
-  if (auto r = load(view.totals, trace.ReadTotals()); !r) return std::unexpected(r.error());
-  if (auto r = load(view.statements, trace.Statements()); !r) return std::unexpected(r.error());
-  if (auto r = load(view.columns, trace.Columns()); !r) return std::unexpected(r.error());
-  if (auto r = load(view.tags, trace.Tags()); !r) return std::unexpected(r.error());
-  if (auto r = load(view.scopes, trace.Scopes()); !r) return std::unexpected(r.error());
-  if (auto r = load(view.units, trace.Units()); !r) return std::unexpected(r.error());
-  if (auto r = load(view.unit_statements, trace.UnitStatements()); !r) return std::unexpected(r.error());
-  if (auto r = load(view.edges, trace.Edges()); !r) return std::unexpected(r.error());
-  if (auto r = load(view.repeats, trace.Repeats()); !r) return std::unexpected(r.error());
-  if (auto r = load(view.plans, trace.Plans()); !r) return std::unexpected(r.error());
-  auto catalogs = trace.Catalogs();
-  if (!catalogs) return std::unexpected(catalogs.error());
-  for (trace::CatalogRow& row : *catalogs) {
+  std::vector<trace::CatalogRow> catalogs;
+  Result<> all;
+  Take(trace.ReadTotals(), view.totals, all);
+  Take(trace.Statements(), view.statements, all);
+  Take(trace.Columns(), view.columns, all);
+  Take(trace.Tags(), view.tags, all);
+  Take(trace.Scopes(), view.scopes, all);
+  Take(trace.Units(), view.units, all);
+  Take(trace.UnitStatements(), view.unit_statements, all);
+  Take(trace.Edges(), view.edges, all);
+  Take(trace.Repeats(), view.repeats, all);
+  Take(trace.Plans(), view.plans, all);
+  Take(trace.Catalogs(), catalogs, all);
+  if (!all) return std::unexpected(all.error());
+  for (trace::CatalogRow& row : catalogs) {
     if (row.snapshot) view.catalogs.push_back(std::move(*row.snapshot));
   }
   ResolveJoinedUnits(view);

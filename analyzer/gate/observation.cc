@@ -313,8 +313,8 @@ uint64_t CountedQueries(const ScopeCounts& scope) {
 
 uint64_t ExtraQueries(const Observation& observation, const FindingFacts& finding) {
   uint64_t extra = 0;
-  for (const std::string& test : finding.tests) {
-    const auto scope = observation.scopes.find(test);
+  for (const std::string& label : finding.tests.empty() ? finding.routes : finding.tests) {
+    const auto scope = observation.scopes.find(label);
     if (scope == observation.scopes.end()) continue;
     const auto counts = scope->second.statements.find(finding.statement);
     if (counts != scope->second.statements.end() && counts->second.queries.max > 0)

@@ -93,7 +93,7 @@ void LeaveOutWarmUp(Observation& observation);
 
 // The most that the scope's counted statements add up to in one run.
 uint64_t CountedQueries(const ScopeCounts& scope);
-// Of the tests that show the finding: executions of its statement but one for each.
+// Of the tests that show the finding, else of the routes: executions of its statement but one for each.
 uint64_t ExtraQueries(const Observation& observation, const FindingFacts& finding);
 
 }  // namespace pgassay::gate

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "tests/analyzer/gate/observations.h"
 
 namespace pgassay::gate {
@@ -37,6 +39,14 @@ TEST(Diff, PricesWhatWasFixed) {
   EXPECT_THAT(diff.vanished_statements, ElementsAre(kOrdersOfUser));
   EXPECT_EQ(ManagersLine(diff, 1), "fixed 1: -47 round trips per run, -47 ms at 1 ms");
   EXPECT_EQ(ManagersLine(diff, 0.5), "fixed 1: -47 round trips per run, -24 ms at 0.5 ms");
+}
+
+TEST(Diff, PricesByCountsWhereASideIsABaselineOfTestsOrRoutes) {
+  Observation lazy = Lazy();
+  EXPECT_EQ(Compare({Clean(), true}, {lazy}).added_round_trips, 47U);
+  FindingFacts& finding = lazy.findings.begin()->second;
+  finding.routes = std::exchange(finding.tests, {});
+  EXPECT_EQ(Compare({Clean(), true}, {lazy}).added_round_trips, 47U);
 }
 
 TEST(Diff, SaysNewGrownAndShrunkApart) {
