@@ -1,6 +1,6 @@
-// Any conversation of any client with any server. Input: one byte (bit 0: skip the login; the others: where reads end),
-// then chunks: a byte with the origin in bit 7 and the length below it, that many bytes. Checked: nothing crashes,
-// every byte is accounted for after every call, and any split gives the same records.
+// Any conversation of any client with any server. Input: one byte (bit 0: skip the login; bit 7: values are kept; the
+// others: where reads end), then chunks: a byte with the origin in bit 7 and the length below it, that many bytes.
+// Checked: nothing crashes, every byte is accounted for after every call, and any split gives the same records.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -30,8 +30,8 @@ tests::Conversation FromInput(std::string_view input) {
   return conversation;
 }
 
-std::unique_ptr<session::Player> Play(const tests::Conversation& joined, size_t read_size) {
-  auto player = std::make_unique<session::Player>();
+std::unique_ptr<session::Player> Play(const tests::Conversation& joined, size_t read_size, bool keeps_values) {
+  auto player = std::make_unique<session::Player>(1, keeps_values);
   for (const tests::Chunk& chunk : joined) {
     for (size_t at = 0; at < chunk.bytes.size(); at += std::min(read_size, chunk.bytes.size() - at)) {
       player->Hear(chunk.origin, std::string_view(chunk.bytes).substr(at, read_size));
@@ -51,10 +51,11 @@ bool SaySame(const tests::VectorSink& one, const tests::VectorSink& other) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const tests::Conversation joined = tests::Joined(FromInput({reinterpret_cast<const char*>(data), size}));
-  const auto whole = Play(joined, std::string_view::npos);
+  const bool keeps_values = size > 0 && (data[0] & 0x80U) != 0;
+  const auto whole = Play(joined, std::string_view::npos, keeps_values);
   const size_t read_size_asked_for = size == 0 ? 3 : (data[0] >> 1U) % 31U + 2U;
   for (const size_t read_size : {size_t{1}, read_size_asked_for}) {
-    tests::Require(SaySame(Play(joined, read_size)->sink(), whole->sink()));
+    tests::Require(SaySame(Play(joined, read_size, keeps_values)->sink(), whole->sink()));
   }
   return 0;
 }
