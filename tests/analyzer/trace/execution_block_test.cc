@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <limits>
+#include <string_view>
 #include <vector>
 
 #include "tests/analyzer/trace/trace_fixture.h"
@@ -11,7 +11,7 @@
 namespace pgassay::trace {
 namespace {
 
-TimelineInsert Insert(int64_t execution_no, int64_t sent_ns, const char* sqlstate) {
+TimelineInsert Insert(int64_t execution_no, int64_t sent_ns, std::string_view sqlstate) {
   TimelineInsert insert{.execution_no = execution_no,
                         .session_id = 2,
                         .unit_id = 3,
@@ -26,7 +26,7 @@ TimelineInsert Insert(int64_t execution_no, int64_t sent_ns, const char* sqlstat
                         .sqlstate = "",
                         .parameters_hash = (uint64_t{1} << 63) + 11,
                         .result_hash = 12};
-  std::strncpy(insert.sqlstate, sqlstate, 5);
+  sqlstate.copy(insert.sqlstate, sizeof insert.sqlstate - 1);
   return insert;
 }
 
