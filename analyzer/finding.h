@@ -44,6 +44,14 @@ struct FindingStep {
   int64_t database_ns = 0;
 };
 
+// What the planner would do with a statement once the fix is there.
+struct PlanChange {
+  StatementText statement;
+  std::string how;                         // "hypothetical: planned with the values of one execution"
+  std::string plan_before, plan_after;     // EXPLAIN (FORMAT JSON), redacted
+  double cost_before = 0, cost_after = 0;  // the planner's units
+};
+
 struct Finding {
   std::string rule;     // "n-plus-one"
   std::string id;       // 12 hex digits, stable: see detectors/finding_id.h
@@ -64,7 +72,8 @@ struct Finding {
       -1;  // of database_ns: what the fix would save, estimated; -1: the share of round_trips_saved in executions
   uint64_t round_trips_saved = 0;  // of those, too
   uint64_t wasted_bytes = 0;
-  std::vector<Evidence> evidence;  // most telling first
+  std::vector<Evidence> evidence;        // most telling first
+  std::vector<PlanChange> plan_changes;  // most saved first
   Fix fix;
   std::vector<std::string> scopes;  // tests; where no test was open: labels of units. Most affected first
   std::vector<std::string>

@@ -116,6 +116,7 @@ void RenumberStatements(std::vector<Finding>& findings, const std::unordered_map
     renumber(finding.statement);
     if (finding.parent) renumber(finding.parent->statement);
     for (FindingStep& step : finding.steps) renumber(step.statement);
+    for (PlanChange& change : finding.plan_changes) renumber(change.statement);
   }
 }
 

@@ -65,10 +65,14 @@ Result<std::vector<ingest::CatalogSource>> CatalogSources(const Settings& settin
                                                           const std::vector<relay::UpstreamTlsOptions>& tls) {
   std::vector<ingest::CatalogSource> sources;
   const std::string text = settings.Text("database");
+  if (text.empty() && settings.Switch("sandbox")) return Fail("--sandbox needs --database");
   if (text.empty()) return sources;
   if (text == "auto") {
     for (size_t i = 0; i < upstreams.size(); ++i) sources.push_back(SourceOf(upstreams[i], tls[i]));
-    for (ingest::CatalogSource& source : sources) source.wanted = detectors::WantedMeasurements;
+    for (ingest::CatalogSource& source : sources) {
+      source.wanted = detectors::WantedMeasurements;
+      source.sandbox = settings.Switch("sandbox");
+    }
     return sources;
   }
   if (!text.starts_with("postgresql://") && !text.starts_with("postgres://")) {
@@ -77,8 +81,11 @@ Result<std::vector<ingest::CatalogSource>> CatalogSources(const Settings& settin
   const auto url = ParseDatabaseUrl(text);
   if (!url) return Fail(fmt::format("--database cannot be read: {}", url.error().message));
   const std::string database = url->path.size() > 1 ? PercentDecoded(std::string_view(url->path).substr(1)) : "";
-  sources.push_back(
-      {.upstream = "", .database = database, .target = {.conninfo = text}, .wanted = detectors::WantedMeasurements});
+  sources.push_back({.upstream = "",
+                     .database = database,
+                     .target = {.conninfo = text},
+                     .sandbox = settings.Switch("sandbox"),
+                     .wanted = detectors::WantedMeasurements});
   return sources;
 }
 

@@ -56,8 +56,9 @@ constexpr std::array kCommands = std::to_array<Command>({
      RunDiff},
     {"advise", kAdvise, "TRACE", "a trace", 1, 1, false, "indexes to create, and to drop",
      "Reads the recorded statements and the catalogue that was recorded with them (run --database=auto), or with\n"
-     "--database that of a live database, over a read-only connection with short limits. Costs are modelled from\n"
-     "the catalogue's statistics. Nothing is created: --format sql writes a script to read and run.",
+     "--database that of a live database, over a read-only connection with short limits. Costs are the\n"
+     "planner's where the recorder could ask it (HypoPG in the database, or run --sandbox), else modelled from the\n"
+     "catalogue's statistics. Nothing is created: --format sql writes a script to read and run.",
      RunAdvise},
     {"lint", kLint, "--database URI", "nothing", 0, 0, false, "schema checks on a live database",
      "Reads the catalogue over a read-only connection with short limits, counts what the rules of schema need\n"

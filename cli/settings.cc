@@ -37,6 +37,9 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
      "also read the catalogue of this database (a postgresql:// URL) into the trace, over a read-only connection of "
      "pgassay's own; auto: of every database that is used, with the address and login of the server's URL; "
      "lint, advise: the database to look at"},
+    {"sandbox", SettingKind::kSwitch, "", "false", 0, 0, kRun | kProxy,
+     "with --database: the databases are nobody's; when the recording ends, indexes that could help are built in a "
+     "transaction that is rolled back, which locks writers out, to see what the planner makes of them"},
     {"budget", SettingKind::kBytes, "SIZE", "0", 0, kMany, kAdvise,
      "what all advised indexes may take together, for example 500MB, by their modelled sizes; 0 is any"},
     {"stats", SettingKind::kText, "FILE", "", 0, 0, kAdvise,

@@ -100,6 +100,7 @@ void WriteFinding(const Report& report, const Finding& finding, std::span<const 
   }
   WriteTimeline(report, finding, timeline, page);
   WritePlans(report, finding.statement.statement_id, page);
+  WritePlanChanges(finding, page);
   page.Blank();
   if (finding.executions > 0) page.WriteLabelled(1, "price", 10, PriceText(finding, style.round_trip_ms));
   page.WriteLabelled(1, "severity", 10, SeverityName(finding.severity));
@@ -120,6 +121,7 @@ void WriteFindingJson(const Report& report, const Finding& finding, std::span<co
   Json json = JsonHead(report);
   json["finding"] = JsonFinding(finding, detectors::kDefaultRoundTripMs);
   json["plans"] = JsonPlans(report, finding.statement.statement_id);
+  json["plan_changes"] = JsonPlanChanges(finding);
   json["timeline"] = Json::array();
   for (const TimelineBlock& block : FoldTimeline(timeline)) {
     Json steps = Json::array();

@@ -34,6 +34,12 @@ void WriteNode(const PlanNode& node, size_t depth, const PlanNode& most, double 
   for (const PlanNode& child : node.children) WriteNode(child, depth + 1, most, whole, page);
 }
 
+void WriteTree(std::string_view plan_json, Page& page) {
+  const auto plan = catalog::PlanTree(plan_json);
+  if (!plan) return page.Write(4, plan.error().message, Ink::kDim);
+  WriteNode(*plan, 0, catalog::MostExpensive(*plan), plan->total_cost, page);
+}
+
 std::string HeadOf(const trace::PlanRow& row) {
   if (row.kind == PlanKind::kNoSequentialScans) return "the same with sequential scans switched off";
   std::string head = row.how;
@@ -65,13 +71,35 @@ void WritePlans(const Report& report, int64_t statement_id, Page& page) {
       continue;
     }
     page.Write(1, "plan: " + HeadOf(row), Ink::kBold, 2);
-    const auto plan = catalog::PlanTree(row.plan_json);
-    if (!plan) {
-      page.Write(4, plan.error().message, Ink::kDim);
-      continue;
-    }
-    WriteNode(*plan, 0, catalog::MostExpensive(*plan), plan->total_cost, page);
+    WriteTree(row.plan_json, page);
   }
+}
+
+void WritePlanChanges(const Finding& finding, Page& page) {
+  if (finding.plan_changes.empty()) return;
+  const PlanChange& change = finding.plan_changes.front();
+  page.Blank();
+  if (change.statement.statement_id != finding.statement.statement_id)
+    page.WriteLabelled(1, "for", 10, change.statement.sql);
+  page.Write(1, "plan before: " + change.how, Ink::kBold, 2);
+  WriteTree(change.plan_before, page);
+  page.Write(1, "plan after", Ink::kBold);
+  WriteTree(change.plan_after, page);
+}
+
+Json JsonPlanChanges(const Finding& finding) {
+  Json changes = Json::array();
+  for (const PlanChange& change : finding.plan_changes) {
+    const Json before = Json::parse(change.plan_before, nullptr, false);
+    const Json after = Json::parse(change.plan_after, nullptr, false);
+    changes.push_back({{"statement_id", fmt::format("s{}", change.statement.statement_id)},
+                       {"how", change.how},
+                       {"cost_before", change.cost_before},
+                       {"cost_after", change.cost_after},
+                       {"plan_before", before.is_discarded() ? Json() : before},
+                       {"plan_after", after.is_discarded() ? Json() : after}});
+  }
+  return changes;
 }
 
 Json JsonPlans(const Report& report, int64_t statement_id) {

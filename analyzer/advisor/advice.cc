@@ -15,8 +15,28 @@ bool IsTiny(const Workload& workload, const catalog::Relation& relation, double 
   return size.known && size.rows < min_rows;
 }
 
+// What the server refuted is no candidate for the statement any more.
+void Refute(const Workload& workload, const Trials& trials, std::vector<Candidate>& candidates) {
+  for (Candidate& candidate : candidates) {
+    std::erase_if(candidate.queries, [&](size_t query) {
+      return trials.Refuted(workload.queries[query].statement->statement_id, candidate);
+    });
+  }
+  std::erase_if(candidates, [](const Candidate& candidate) { return candidate.queries.empty(); });
+}
+
+// As the best trial has it, where one could be made.
+How HowKnown(const NewIndex& index, How modelled) {
+  How how = modelled;
+  for (const Helped& helped : index.helped) {
+    if (helped.trial == nullptr || !helped.trial->problem.empty() || helped.trial->structural) continue;
+    how = std::max(how, helped.trial->kind == trace::TrialKind::kBuilt ? How::kBuilt : How::kHypothetical);
+  }
+  return how;
+}
+
 std::vector<Helped> HelpedBy(size_t index, const Workload& workload, std::span<const Candidate> candidates,
-                             const Selection& selection, CostModel& model) {
+                             const Selection& selection, CostModel& model, const Trials& trials) {
   std::vector<size_t> without = selection.chosen;
   std::erase(without, index);
   std::vector<Helped> helped;
@@ -25,8 +45,14 @@ std::vector<Helped> HelpedBy(size_t index, const Workload& workload, std::span<c
     const Cost less = model.CostOf(query, without);
     const Query& asked = workload.queries[query];
     if (less.total <= selection.after[query].total) continue;
-    helped.push_back({asked.statement, asked.weight, less.total, selection.after[query].total, less.plan_json,
-                      selection.after[query].plan_json});
+    Helped& added = helped.emplace_back(Helped{.statement = asked.statement,
+                                               .calls = asked.weight,
+                                               .cost_before = less.total,
+                                               .cost_after = selection.after[query].total,
+                                               .trial = trials.Find(asked.statement->statement_id, candidates[index])});
+    if (added.trial == nullptr || !added.trial->problem.empty() || added.trial->structural) continue;
+    added.cost_before = added.trial->cost_before;
+    added.cost_after = added.trial->cost_after;
   }
   std::ranges::stable_sort(helped, std::greater{},
                            [](const Helped& each) { return each.calls * (each.cost_before - each.cost_after); });
@@ -44,6 +70,8 @@ Advice Advise(const Workload& workload, const ModelMaker& make_model, const Advi
     tiny.insert(candidate.relation->name);
     return true;
   });
+  const Trials trials(options.trials, *workload.snapshot);
+  Refute(workload, trials, candidates);
   const std::unique_ptr<CostModel> model = make_model(workload, candidates);
   const Selection selection = Select(workload, candidates, *model, options.selection);
   advice.cost_before = selection.cost_before;
@@ -53,12 +81,12 @@ Advice Advise(const Workload& workload, const ModelMaker& make_model, const Advi
     NewIndex index;
     index.candidate = candidates[chosen];
     index.candidate.spec.name = IndexName(index.candidate.spec, *index.candidate.relation, taken);
-    index.helped = HelpedBy(chosen, workload, candidates, selection, *model);
+    index.helped = HelpedBy(chosen, workload, candidates, selection, *model, trials);
     for (const Helped& helped : index.helped) index.saved += helped.calls * (helped.cost_before - helped.cost_after);
     index.writes = CostOfWrites(index.candidate, workload);
     index.saved -= index.writes.cost;
     index.share = selection.cost_before > 0 ? index.saved / selection.cost_before : 0;
-    index.how = model->HowKnown(chosen);
+    index.how = HowKnown(index, model->HowKnown(chosen));
     index.ddl = CreateStatements(index.candidate.spec, *index.candidate.relation, index.candidate.extension,
                                  *workload.snapshot);
     index.declarations = Declarations(index.candidate.spec, *index.candidate.relation);

@@ -12,6 +12,7 @@
 #include "analyzer/advisor/cost_model.h"
 #include "analyzer/advisor/drops.h"
 #include "analyzer/advisor/selection.h"
+#include "analyzer/advisor/trials.h"
 #include "analyzer/advisor/write_cost.h"
 
 namespace pgassay::advisor {
@@ -19,7 +20,7 @@ namespace pgassay::advisor {
 struct Helped {
   const trace::StatementRow* statement = nullptr;
   double calls = 0, cost_before = 0, cost_after = 0;  // planner's units, of one execution
-  std::string plan_before, plan_after;                // JSON, redacted; "" of a model
+  const trace::TrialRow* trial = nullptr;             // costs are the trial's, unless it is structural
 };
 
 struct NewIndex {
@@ -46,8 +47,9 @@ struct Advice {
 using ModelMaker = std::function<std::unique_ptr<CostModel>(const Workload&, std::span<const Candidate>)>;
 
 struct AdviceOptions {
-  SelectionOptions selection;
-  double min_rows = 100;  // tables that are known to have fewer are left alone
+  SelectionOptions selection = {};
+  double min_rows = 100;                         // tables that are known to have fewer are left alone
+  std::span<const trace::TrialRow> trials = {};  // what a server said; others' databases are passed over
 };
 
 Advice Advise(const Workload& workload, const ModelMaker& make_model, const AdviceOptions& options);

@@ -190,6 +190,8 @@ std::optional<Condition> ReadCondition(const sql::Comparison& comparison, const 
         statement.facts.group_by.empty() && !statement.facts.distinct)
       condition.selectivity = std::clamp(
           static_cast<double>(statement.rows) / static_cast<double>(statement.calls) / rows, 0.5 / rows, 1.0);
+    else if (slot->share >= 0)
+      condition.selectivity = std::clamp(slot->share, 0.5 / rows, 1.0);
   }
   return condition;
 }

@@ -1,5 +1,5 @@
-// What a statement costs under a set of indexes, in the planner's units. Two of them: PageCostModel computes it from
-// the catalogue's statistics, PlannerCostModel asks a server. Selection sees this interface only.
+// What a statement costs under a set of indexes, in the planner's units, computed from the catalogue's statistics.
+// Selection sees this interface only. What a server says of the chosen ones comes beside it (trials.h).
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,6 @@ std::string_view HowName(How how);  // "structural", "modelled", …
 struct Cost {
   double total = 0;
   std::vector<size_t> used;  // candidates that the plan uses, ascending
-  std::string plan_json;     // redacted; "" of a model
 };
 
 class CostModel {
@@ -44,12 +43,5 @@ bool IsSmall(const catalog::Snapshot& snapshot, const catalog::Relation& relatio
 // manner of the planner: Mackert and Lohman's formula for pages, correlation squared between its extremes. Borrows
 // both.
 std::unique_ptr<CostModel> MakePageCostModel(const Workload& workload, std::span<const Candidate> candidates);
-
-// Asks `planner`. `samples`: executions to plan with their values, by statement; a statement without any is planned
-// generically from its redacted text. An index that the server cannot try, or on a small table, scales the cost by the
-// page model. Borrows all.
-std::unique_ptr<CostModel> MakePlannerCostModel(const Workload& workload, std::span<const Candidate> candidates,
-                                                catalog::Planner& planner,
-                                                std::span<const catalog::WorkloadStatement> samples);
 
 }  // namespace pgassay::advisor

@@ -18,7 +18,7 @@ class PageCostModel final : public CostModel {
     const Query& asked = workload_.queries[query];
     std::vector<Table> tables;
     for (const TableUse& use : asked.tables) tables.push_back(access_.TableOf(*use.relation, set));
-    Cost best{.total = kNever, .used = {}, .plan_json = ""};
+    Cost best{.total = kNever, .used = {}};
     for (size_t first = 0; first < tables.size(); ++first) {
       for (const bool ordered : {false, true}) {
         if (ordered && asked.tables[first].sort.empty()) continue;
@@ -45,7 +45,7 @@ class PageCostModel final : public CostModel {
   // One join order: `first`, then whatever is connected and smallest, each by hash or by look-ups.
   Cost Ordered(const Query& query, const std::vector<Table>& tables, size_t first, bool ordered) const {
     const Access start = access_.BestAccess(query.tables[first], tables[first], false, ordered);
-    if (start.total == kNever) return {.total = kNever, .used = {}, .plan_json = ""};
+    if (start.total == kNever) return {.total = kNever, .used = {}};
     double startup = start.startup, total = start.total, rows = start.rows;
     bool streams = true;
     std::vector<size_t> used;
@@ -87,7 +87,7 @@ class PageCostModel final : public CostModel {
     }
     total += (query.limit >= 0 ? std::min(rows, query.limit) : rows) * access_.prices().tuple *
              (query.aggregate ? 0.5 : 0.1);
-    return {.total = total, .used = std::move(used), .plan_json = ""};
+    return {.total = total, .used = std::move(used)};
   }
 
   size_t Next(const Query& query, const std::vector<Table>& tables, const std::vector<bool>& joined) const {

@@ -79,6 +79,7 @@ class Selector {
     double gain = 0, ratio = 0;
     int64_t bytes = 0;  // more than now
     std::vector<size_t> set;
+    bool extends = false;  // takes the place of a chosen one
   };
 
   Step Try(size_t added) {
@@ -89,6 +90,7 @@ class Selector {
       if (Extends(candidates_[added], candidates_[chosen])) {
         bytes -= candidates_[chosen].bytes;
         writes -= writes_[chosen];
+        step.extends = true;
       } else {
         step.set.push_back(chosen);
       }
@@ -131,7 +133,9 @@ class Selector {
         queue.pop();
         if (top.round != round) {
           const Step step = Try(top.candidate);
-          top.ratio = step.gain > 0 ? step.ratio : 0;
+          // What would be taken away again must not push out what it does little better than.
+          const double least = step.extends ? 0 : options_.min_workload_share * total_;
+          top.ratio = step.gain > least ? step.ratio : 0;
           top.round = round;
           if (!Fits(step)) {
             tried.push_back(top);  // an extension of what may be chosen later might still fit

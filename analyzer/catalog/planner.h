@@ -107,17 +107,11 @@ class Planner {
   virtual uint64_t calls() const = 0;  // EXPLAINs run so far
 };
 
-// A statement of the recording with what was kept of its executions, and a planner for its database.
+// A statement of the recording with what was kept of its executions.
 struct WorkloadStatement {
   int64_t statement_id = 0;
-  uint64_t calls = 0;
-  int64_t database_ns = 0;
-  std::vector<Sample> samples = {};  // a reservoir of up to eight, the slowest and the largest result
-};
-struct Workload {
-  std::string upstream = {}, database = {};
-  std::vector<WorkloadStatement> statements = {};  // by id
-  Planner* planner = nullptr;                      // never null
+  std::vector<Sample> samples = {};  // drawn ones, then the slowest and the one with the largest result
+  bool values_known = true;          // false: its Binds say types alone
 };
 
 }  // namespace pgassay::catalog

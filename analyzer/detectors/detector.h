@@ -57,6 +57,8 @@ struct TraceView {
   std::vector<lineage::Edge> edges;
   std::vector<lineage::Repeat> repeats;
   std::vector<trace::PlanRow> plans;        // by database, statement, kind
+  std::vector<trace::TrialRow> trials;      // by database, statement, index
+  std::vector<trace::SlotRow> slots;        // by statement, slot
   std::vector<catalog::Snapshot> catalogs;  // of the databases whose catalogue could be read; by database
   const trace::StatementRow* Statement(int64_t statement_id) const;  // null if unknown
   const lineage::Unit* Unit(int64_t unit_id) const;

@@ -88,7 +88,7 @@ Finding FindingOf(const advisor::Drop& drop, const catalog::Snapshot& snapshot, 
 std::vector<Finding> Detect(const TraceView& view, const RuleInfo& info, bool unused) {
   std::vector<Finding> findings;
   for (const catalog::Snapshot& snapshot : view.catalogs) {
-    const advisor::Workload workload = advisor::MakeWorkload(view.statements, {}, snapshot);
+    const advisor::Workload workload = advisor::MakeWorkload(view.statements, view.slots, snapshot);
     if (unused && workload.queries.empty()) continue;  // nobody knows what is asked
     for (const advisor::Drop& drop : advisor::FindDrops(workload)) {
       if ((drop.reason == advisor::DropReason::kUnused) == unused) findings.push_back(FindingOf(drop, snapshot, info));

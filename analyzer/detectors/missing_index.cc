@@ -4,8 +4,9 @@
 //   CREATE INDEX … ON orders (user_id, created_at)                                 reads ten entries, in order
 //
 // Candidates, their cost and the choice among them are the advisor's. Costs are modelled from the catalogue's
-// statistics; on tables so small that a cost says nothing, the index is a hint by structure alone. Guards: tables of a
-// few rows; statements of set-up and migrations; what the writes of the recording would pay for it.
+// statistics, or the planner's where the recorder could try the index; on tables so small that a cost says nothing, the
+// index is a hint by structure alone. Guards: tables of a few rows; statements of set-up and migrations; what the
+// writes of the recording would pay for it; indexes that the planner would not take.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -42,8 +43,10 @@ constexpr RuleInfo kInfo = {
     .problem =
         "No index of the table answers what the statements ask, so each execution reads rows that it throws away. The "
         "index is chosen over the whole recording: what it saves, weighted by executions, minus what the writes of the "
-        "recording would pay for it. Its cost is modelled from the catalogue's statistics and no server was asked. On "
-        "tables that are small here, cost says nothing: the advice is structural then, and a hint.",
+        "recording would pay for it. Costs are modelled from the catalogue's statistics; where HypoPG is in the "
+        "database, or --sandbox said that it is nobody's, the recorder asked the planner, and an index that it does "
+        "not take is not advised. On tables that are small here, cost says nothing: the advice is structural then, and "
+        "a hint.",
     .solution =
         "Create the index as printed, outside of a transaction. Look at the plan of the statement before and after.",
     .options = kOptions,
@@ -115,6 +118,7 @@ class IndexFinding {
                     relation_.name, Cost(Sum(&advisor::Helped::cost_before)), Cost(Sum(&advisor::Helped::cost_after)),
                     subject.substr(relation_.name.size() + 1));
     AddStatements(finding);
+    AddPlans(finding);
     AddSizes(finding);
     AddWrites(finding);
     AddHow(finding);
@@ -206,16 +210,61 @@ class IndexFinding {
       finding.evidence.push_back({fmt::format("often updated: {}", ColumnNames(relation_, writes.updated)), {}});
   }
 
-  void AddHow(Finding& finding) const {
+  void AddPlans(Finding& finding) const {
+    for (const advisor::Helped& helped : index_.helped) {
+      const trace::TrialRow* trial = helped.trial;
+      if (trial == nullptr || !trial->problem.empty() || !trial->used) continue;
+      PlanChange& change = finding.plan_changes.emplace_back();
+      change.statement = TextOf(*view_.Statement(helped.statement->statement_id));
+      change.how = fmt::format("{}{}: {}", trace::TrialKindName(trial->kind),
+                               trial->structural ? ", with sequential scans switched off" : "", trial->how);
+      change.plan_before = trial->plan_before;
+      change.plan_after = trial->plan_after;
+      change.cost_before = trial->cost_before;
+      change.cost_after = trial->cost_after;
+    }
+  }
+
+  void AddHow(Finding& finding) const { finding.evidence.push_back({HowText(finding.plan_changes.size()), {}}); }
+
+  std::string HowText(size_t tried) const {
+    const std::string statements = Counted(tried, "statement");
+    switch (index_.how) {
+      case advisor::How::kBuilt:
+        return fmt::format(
+            "built: it was made in a transaction that was rolled back, and the planner takes it for {} of {}",
+            statements, index_.helped.size());
+      case advisor::How::kHypothetical:
+        return fmt::format("hypothetical: HypoPG told the planner of it, who takes it for {} of {}", statements,
+                           index_.helped.size());
+      case advisor::How::kModelled:
+        return "modelled: costs are computed from the catalogue's statistics; " + Unconfirmed();
+      case advisor::How::kStructural:
+        break;
+    }
     const advisor::TableSize size = advisor::SizeOf(snapshot_, relation_);
-    std::string text = "modelled: costs are computed from the catalogue's statistics, no server was asked";
-    if (index_.how == advisor::How::kStructural)
-      text = fmt::format("structural: {}; costs are those of {}",
-                         size.known ? fmt::format("with {} here, {} is too small for a cost to say anything",
-                                                  Counted(static_cast<uint64_t>(size.pages), "page"), relation_.name)
-                                    : fmt::format("nothing is known of the size of {}", relation_.name),
-                         Counted(static_cast<uint64_t>(advisor::kGrownPages), "page"));
-    finding.evidence.push_back({std::move(text), {}});
+    return fmt::format("structural: {}; costs are those of {}{}",
+                       size.known ? fmt::format("with {} here, {} is too small for a cost to say anything",
+                                                Counted(static_cast<uint64_t>(size.pages), "page"), relation_.name)
+                                  : fmt::format("nothing is known of the size of {}", relation_.name),
+                       Counted(static_cast<uint64_t>(advisor::kGrownPages), "page"),
+                       tried == 0
+                           ? "; " + Unconfirmed()
+                           : fmt::format(". With sequential scans switched off the planner takes it for {} of {}",
+                                         statements, index_.helped.size()));
+  }
+
+  // Why no server said it.
+  std::string Unconfirmed() const {
+    for (const advisor::Helped& helped : index_.helped) {
+      if (helped.trial != nullptr && !helped.trial->problem.empty())
+        return fmt::format("the planner could not be asked: {}", helped.trial->problem);
+    }
+    const std::string& method = index_.candidate.spec.access_method;
+    if (std::ranges::find(snapshot_.extensions, "hypopg") == snapshot_.extensions.end())
+      return "HypoPG is not in this database, so the planner could not be asked";
+    if (method == "gin") return "HypoPG knows no GIN index, so the planner could not be asked";
+    return "no plan with it was asked for";
   }
 
   const TraceView& view_;
@@ -234,7 +283,8 @@ std::vector<Finding> DetectMissingIndex(const TraceView& view, const Options& op
   if (const double budget = OptionValue(kInfo, options, "budget_mb"); budget > 0)
     wanted.selection.budget_bytes = std::llround(budget * 1e6);
   for (const catalog::Snapshot& snapshot : view.catalogs) {
-    const advisor::Workload workload = advisor::MakeWorkload(statements, {}, snapshot);
+    wanted.trials = view.trials;
+    const advisor::Workload workload = advisor::MakeWorkload(statements, view.slots, snapshot);
     const advisor::Advice advice = advisor::Advise(workload, advisor::MakePageCostModel, wanted);
     for (const advisor::NewIndex& index : advice.create) {
       Finding finding = IndexFinding(view, snapshot, index).Make();

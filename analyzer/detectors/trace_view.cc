@@ -222,6 +222,8 @@ Result<TraceView> LoadTraceView(const trace::Trace& trace) {
   Take(trace.Edges(), view.edges, all);
   Take(trace.Repeats(), view.repeats, all);
   Take(trace.Plans(), view.plans, all);
+  Take(trace.Trials(), view.trials, all);
+  Take(trace.Slots(), view.slots, all);
   Take(trace.Catalogs(), catalogs, all);
   if (!all) return std::unexpected(all.error());
   for (trace::CatalogRow& row : catalogs) {

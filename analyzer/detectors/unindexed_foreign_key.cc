@@ -91,7 +91,7 @@ Finding FindingOf(const advisor::BareForeignKey& bare, const catalog::IndexSpec&
 std::vector<Finding> DetectUnindexedForeignKey(const TraceView& view, const Options& options) {
   std::vector<Finding> findings;
   for (const catalog::Snapshot& snapshot : view.catalogs) {
-    const advisor::Workload workload = advisor::MakeWorkload(view.statements, {}, snapshot);
+    const advisor::Workload workload = advisor::MakeWorkload(view.statements, view.slots, snapshot);
     std::set<std::string> taken = advisor::TakenNames(snapshot);
     for (const advisor::BareForeignKey& bare : advisor::FindBareForeignKeys(workload)) {
       const advisor::TableSize size = advisor::SizeOf(snapshot, *bare.relation);

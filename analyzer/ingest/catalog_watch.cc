@@ -14,6 +14,7 @@
 #include "analyzer/catalog/explainer.h"
 #include "analyzer/catalog/measure.h"
 #include "analyzer/catalog/reader.h"
+#include "analyzer/ingest/confirm_advice.h"
 #include "analyzer/ingest/plan_statements.h"
 #include "proxy/base/clock.h"
 
@@ -28,9 +29,14 @@ constexpr int64_t kLongestRefreshNs = 600 * kSecond;
 constexpr int kEagerLooks = 20;
 constexpr int64_t kCalmGapNs = 10 * kSecond;
 constexpr std::chrono::seconds kFinishLimit{10};
+constexpr std::chrono::seconds kSandboxFinishLimit{120};
 // With the look itself and a last question below the five seconds for which DROP DATABASE waits for others to leave.
-constexpr std::chrono::milliseconds kAskBudget{1500};   // for plans and figures
+constexpr std::chrono::milliseconds kAskBudget{2200};   // for plans, trials and figures
 constexpr std::chrono::milliseconds kPlanBudget{1000};  // of it
+constexpr std::chrono::milliseconds kTrialBudget{800};  // of it
+// When the recording ends, its databases are hardly dropped any more.
+constexpr std::chrono::milliseconds kLastTrialBudget{3000};
+constexpr std::chrono::milliseconds kSandboxBudget{60'000};
 constexpr size_t kPlannedStatements = 200;
 
 // CREATE DATABASE copies them and refuses while others are connected; nobody's tables are in them.
@@ -54,6 +60,7 @@ struct Database {
   bool last_look = false;   // begun
   Samples samples = {};
   std::set<std::pair<int64_t, trace::PlanKind>> plans = {};  // those that there are
+  std::set<std::pair<int64_t, std::string>> trials = {};     // those too, by statement and index
   size_t planned = 0;  // how many statements there were when plans were last asked for
   std::optional<catalog::Snapshot> last = {};
 
@@ -79,12 +86,16 @@ struct Job {
   const CatalogSource* source;
   catalog::Target target;
   std::vector<StatementToPlan> statements = {};
+  std::vector<StatementUse> uses = {};
+  bool last = false;  // the recording ends
 };
 
 struct Answer {
   DatabaseName name;
   Result<catalog::Snapshot> snapshot;
   std::vector<trace::PlanRow> plans = {};
+  std::vector<trace::TrialRow> trials = {};
+  std::vector<trace::SlotRow> slots = {};
 };
 
 // The thread that waits for servers.
@@ -142,8 +153,13 @@ class Reader {
     if (!answer.snapshot) return answer;
     const auto began = std::chrono::steady_clock::now();
     if (!job.statements.empty()) {
-      const auto planner = catalog::MakeExplainer(job.target, *answer.snapshot, {}, &give_up_);
+      const auto planner =
+          catalog::MakeExplainer(job.target, *answer.snapshot, {.sandbox = job.source->sandbox && job.last}, &give_up_);
       answer.plans = PlanStatements(*planner, job.statements, kPlanBudget);
+      const auto budget = !job.last ? kTrialBudget : job.source->sandbox ? kSandboxBudget : kLastTrialBudget;
+      Confirmed confirmed = ConfirmAdvice(connections, *planner, job.statements, job.uses, budget);
+      answer.trials = std::move(confirmed.trials);
+      answer.slots = std::move(confirmed.slots);
     }
     const auto spent = std::chrono::steady_clock::now() - began;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(kAskBudget - spent);
@@ -189,12 +205,14 @@ class CatalogWatch::State {
     names_.erase(found);
   }
 
-  void Execution(uint64_t session_id, sql::Operation operation, int64_t done_ns) {
+  void Execution(uint64_t session_id, const Executed& executed) {
     const auto found = names_.find(session_id);
     if (found == names_.end()) return;
     Session& session = found->second;
+    const auto& [statement_id, facts, rows, sinks, done_ns] = executed;
+    if (!facts->relations.empty()) session.database->samples.Count(statement_id, *facts, rows, sinks);
     using enum sql::Operation;
-    switch (operation) {
+    switch (facts->operation) {
       case kDdl:
       case kRefresh:
       case kVacuum:  // and ANALYZE
@@ -243,7 +261,8 @@ class CatalogWatch::State {
   }
 
   void Finish(trace::Recorder& recorder) {
-    const auto until = std::chrono::steady_clock::now() + kFinishLimit;
+    const bool sandbox = std::ranges::any_of(sources_, &CatalogSource::sandbox);
+    const auto until = std::chrono::steady_clock::now() + (sandbox ? kSandboxFinishLimit : kFinishLimit);
     do {
       Store(MonotonicNowNs(), recorder);
       StartLastLooks();
@@ -288,6 +307,8 @@ class CatalogWatch::State {
     if (database.source->session_user) job.target.overrides.emplace_back("user", database.user);
     if (database.sessions.empty() || database.last_look) {
       job.statements = database.samples.Costliest(kPlannedStatements);
+      job.uses = database.samples.Uses();
+      job.last = database.last_look;
       database.planned = database.samples.size();
     }
     database.for_change = database.changed;
@@ -312,6 +333,15 @@ class CatalogWatch::State {
         plan.upstream = upstream;
         plan.database = name;
         recorder.SetPlan(std::move(plan));
+      }
+      for (trace::SlotRow& slot : answer.slots) recorder.SetSlot(std::move(slot));
+      for (trace::TrialRow& trial : answer.trials) {
+        std::pair key(trial.statement_id, trial.index);
+        if (!trial.problem.empty() && database.trials.contains(key)) continue;
+        if (trial.problem.empty()) database.trials.insert(std::move(key));
+        trial.upstream = upstream;
+        trial.database = name;
+        recorder.SetTrial(std::move(trial));
       }
       if (answer.snapshot) {
         recorder.SetCatalog(upstream, name, &*answer.snapshot, "");
@@ -345,8 +375,8 @@ void CatalogWatch::OnSessionOpened(const Use& use) {
 void CatalogWatch::OnSessionClosed(uint64_t session_id) {
   if (state_) state_->Close(session_id);
 }
-void CatalogWatch::OnExecution(uint64_t session_id, sql::Operation operation, int64_t done_ns) {
-  if (state_) state_->Execution(session_id, operation, done_ns);
+void CatalogWatch::OnExecution(uint64_t session_id, const Executed& executed) {
+  if (state_) state_->Execution(session_id, executed);
 }
 bool CatalogWatch::WantsSample(uint64_t session_id, int64_t statement_id, Samples::Values values, int64_t database_ns,
                                uint64_t rows) {

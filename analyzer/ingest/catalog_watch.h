@@ -4,13 +4,15 @@
 // kQuietNs, more and more seldom while it is written to, and once more when its last session has closed. Each look is
 // one short connection, closed at once: nobody's DROP DATABASE fails over it. What could not be read is a reason in the
 // trace, never an error. In the same look, when nobody is connected or the recording ends, the costliest statements are
-// planned with what was kept of their executions (plan_statements.h). Threads: one owner, besides the thread within.
+// planned with what was kept of their executions (plan_statements.h), and where indexes that do not exist can be tried,
+// once more with those that the advisor would make. Threads: one owner, besides the thread within.
 // Times: the monotonic clock, nanoseconds.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,7 @@ struct CatalogSource {
   std::string database = {};    // the only one that may be read; "": whichever the session uses
   catalog::Target target = {};  // without the database
   bool session_user = false;    // nobody was named: log in as the session did
+  bool sandbox = false;         // the database is nobody's: at the end, advised indexes are built and rolled back
   // What is counted after each look, for at most kMeasureBudget. Called by the thread within. Empty: nothing.
   std::function<std::vector<catalog::MeasureTask>(const catalog::Snapshot&)> wanted = {};
 };
@@ -47,8 +50,15 @@ class CatalogWatch {
   };
   void OnSessionOpened(const Use& use);
   void OnSessionClosed(uint64_t session_id);
-  // A statement that succeeded.
-  void OnExecution(uint64_t session_id, sql::Operation operation, int64_t done_ns);
+  // A statement that succeeded. `facts` outlives this.
+  struct Executed {
+    int64_t statement_id = 0;
+    const sql::Facts* facts = nullptr;
+    uint64_t rows = 0;
+    std::span<const lineage::SinkValue> sinks = {};
+    int64_t done_ns = 0;
+  };
+  void OnExecution(uint64_t session_id, const Executed& executed);
 
   // Whether this execution, which succeeded, is one to plan again; KeepSample() follows then.
   bool WantsSample(uint64_t session_id, int64_t statement_id, Samples::Values values, int64_t database_ns,
@@ -57,7 +67,7 @@ class CatalogWatch {
 
   // Starts what is due and stores what was read.
   void Poll(int64_t now_ns, trace::Recorder& recorder);
-  // Stores what is left, after a last look at what has changed; takes kFinishLimit at most.
+  // Stores what is left, after a last look at what has changed; takes ten seconds at most, with a sandbox two minutes.
   void Finish(trace::Recorder& recorder);
 
  private:

@@ -319,7 +319,13 @@ class Ingest::State {
     const int64_t unit_id = lineage_.OnExecution(execution);
     Store(event, execution, unit_id);
     StoreTags(execution);
-    if (execution.completed) catalogs_.OnExecution(event.session_id, shape.facts.operation, event.done_ns);
+    if (execution.completed) {
+      catalogs_.OnExecution(event.session_id, {.statement_id = shape.statement_id,
+                                               .facts = &shape.facts,
+                                               .rows = event.rows,
+                                               .sinks = execution.sinks,
+                                               .done_ns = event.done_ns});
+    }
     if (execution.completed && keeps_values_) KeepExample(session, resolved, event, execution);
     if (execution.completed && plans_) KeepForPlanning(session, resolved, event);
     if (execution.completed) ApplyNames(session, resolved, event);

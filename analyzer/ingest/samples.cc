@@ -16,6 +16,49 @@ size_t BytesOf(const Planning& planning) {
 
 }  // namespace
 
+void SlotUse::Count(uint64_t hash) {
+  ++executions;
+  const auto known = std::ranges::find_if(counters, [&](const Counter& c) { return c.count > 0 && c.hash == hash; });
+  if (known != counters.end()) {
+    ++known->count;
+    return;
+  }
+  const auto free = std::ranges::find(counters, uint64_t{0}, &Counter::count);
+  if (free != counters.end()) {
+    *free = {.hash = hash, .count = 1};
+    return;
+  }
+  for (Counter& counter : counters) --counter.count;
+}
+
+uint64_t SlotUse::top() const { return std::ranges::max(counters, {}, &Counter::count).count; }
+
+void Samples::Count(int64_t statement_id, const sql::Facts& facts, uint64_t rows,
+                    std::span<const lineage::SinkValue> sinks) {
+  if (uses_.size() >= kMaxStatements && !uses_.contains(statement_id)) return;
+  StatementUse& use = uses_[statement_id];
+  use.statement_id = statement_id;
+  use.facts = &facts;
+  ++use.calls;
+  use.rows += rows;
+  for (const lineage::SinkValue& sink : sinks) {
+    if (sink.comparison < 0 || static_cast<size_t>(sink.comparison) >= facts.comparisons.size()) continue;
+    const int number = facts.comparisons[static_cast<size_t>(sink.comparison)].slot;
+    if (number < 0) continue;
+    auto slot = std::ranges::find(use.slots, number, &SlotUse::slot);
+    if (slot == use.slots.end()) slot = use.slots.insert(slot, SlotUse{.slot = number});
+    slot->max_elements = std::max(slot->max_elements, static_cast<uint64_t>(std::max<int64_t>(sink.elements, 0)));
+    if (sink.hashes.size() == 1) slot->Count(sink.hashes.front().hash);
+  }
+}
+
+std::vector<StatementUse> Samples::Uses() const {
+  std::vector<StatementUse> uses;
+  for (const auto& [id, use] : uses_) uses.push_back(use);
+  std::ranges::sort(uses, {}, &StatementUse::statement_id);
+  return uses;
+}
+
 bool Samples::Wants(int64_t statement_id, Values values, int64_t database_ns, uint64_t rows) {
   if (statements_.size() >= kMaxStatements && !statements_.contains(statement_id)) return false;
   OfStatement& statement = statements_[statement_id];

@@ -3,6 +3,7 @@
 // as sent; bounded. Threads: one owner. Source: Vitter's algorithm R.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include "analyzer/catalog/planner.h"
+#include "analyzer/lineage/lineage.h"
+#include "analyzer/sql/statement.h"
 
 namespace pgassay::ingest {
 
@@ -27,9 +30,34 @@ struct StatementToPlan {
   std::vector<Planning> executions = {};
 };
 
+// What came into one slot that is compared by equality: how often, and how often the most frequent value at least
+// (Misra and Gries, "Finding repeated elements", 1982).
+struct SlotUse {
+  int slot = 0;
+  uint64_t executions = 0, max_elements = 0;
+  struct Counter {
+    uint64_t hash = 0, count = 0;
+  };
+  std::array<Counter, 4> counters = {};
+  void Count(uint64_t hash);
+  uint64_t top() const;
+};
+
+// How often a statement ran, whether it can be planned or not.
+struct StatementUse {
+  int64_t statement_id = 0;
+  const sql::Facts* facts = nullptr;  // borrowed
+  uint64_t calls = 0, rows = 0;
+  std::vector<SlotUse> slots = {};
+};
+
 class Samples {
  public:
   static constexpr size_t kDrawn = 8;
+
+  // An execution of any statement that succeeded. `facts` outlives this; `sinks` are of its comparisons.
+  void Count(int64_t statement_id, const sql::Facts& facts, uint64_t rows, std::span<const lineage::SinkValue> sinks);
+  std::vector<StatementUse> Uses() const;  // by id
 
   // What is known of an execution's values: they stand in its text; they came, drawn evenly already; or they did not.
   enum class Values : uint8_t { kInText, kDrawn, kUnknown };
@@ -52,6 +80,7 @@ class Samples {
     bool is_slowest = false, is_largest = false;
   };
   std::unordered_map<int64_t, OfStatement> statements_;
+  std::unordered_map<int64_t, StatementUse> uses_;
   size_t bytes_ = 0;
   uint64_t random_ = 0x9E3779B97F4A7C15;
 };

@@ -11,6 +11,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "analyzer/sql/slot_literals.h"
 #include "analyzer/sql/tags.h"
 #include "proxy/session/query_event.h"
 
@@ -794,6 +795,31 @@ void ScanInto(const HashKey& key, std::string_view text, bool shown, std::vector
 }
 
 }  // namespace
+
+std::vector<SlotLiteral> ReadSlotLiterals(std::string_view text) {
+  Lexed lexed;
+  Lex(text, lexed);
+  const auto range = Splitter(text, lexed).Next();
+  if (!range) return {};
+  Shaper shaper;
+  shaper.Run(text, lexed, range->from, range->to, false);
+  std::vector<SlotLiteral> literals;
+  for (const RawValue& raw : shaper.values()) {
+    const Token token = shaper.TokenOf(raw);
+    SlotLiteral& literal = literals.emplace_back();
+    literal.slot = static_cast<int>(raw.slot);
+    literal.text = text.substr(token.begin, token.end - token.begin);
+    if (token.kind == TokenKind::kParameter) {
+      literal.parameter = shaper.ParameterNumber(token);
+    } else if (token.kind == TokenKind::kWord || token.kind == TokenKind::kQuotedWord) {
+      literal.is_null = token.key == Key("null");
+    } else {
+      literal.value = LiteralValue(text, token);
+    }
+  }
+  std::ranges::stable_sort(literals, {}, &SlotLiteral::slot);
+  return literals;
+}
 
 std::vector<Statement> Scan(const HashKey& key, std::string_view text) {
   std::vector<Statement> statements;

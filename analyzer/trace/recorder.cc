@@ -204,6 +204,13 @@ class Recorder::State {
     plans_.insert_or_assign({database_id, plan.statement_id, plan.kind}, std::move(plan));
   }
 
+  void SetTrial(TrialRow trial) {
+    const int64_t database_id = DatabaseId({trial.upstream, trial.database});
+    trials_.insert_or_assign({database_id, trial.statement_id, trial.index}, std::move(trial));
+  }
+
+  void SetSlot(SlotRow slot) { slots_.insert_or_assign({slot.statement_id, slot.slot}, std::move(slot)); }
+
   // ---- executions
 
   int64_t NextExecutionNo() { return ++last_execution_no_; }
@@ -388,7 +395,7 @@ class Recorder::State {
            !new_sessions_.empty() || !ended_sessions_.empty() || !application_names_.empty() ||
            !new_relations_.empty() || !executions_.empty() || !scopes_.empty() || !units_.empty() ||
            !unit_statements_.empty() || !edges_.empty() || !repeats_.empty() || !gaps_.empty() || !catalogs_.empty() ||
-           !plans_.empty() || !examples_.empty();
+           !plans_.empty() || !examples_.empty() || !trials_.empty() || !slots_.empty();
   }
 
   // Everything that waits, in one transaction; on failure all of it waits on. `end`: the recording is over, and whether
@@ -431,6 +438,12 @@ class Recorder::State {
     }
     for (const auto& [key, plan] : plans_) {
       if (auto written = writer_->WritePlan(std::get<0>(key), plan); !written) return written;
+    }
+    for (const auto& [key, slot] : slots_) {
+      if (auto written = writer_->WriteSlot(slot); !written) return written;
+    }
+    for (const auto& [key, trial] : trials_) {
+      if (auto written = writer_->WriteTrial(std::get<0>(key), trial); !written) return written;
     }
     for (const auto& session : new_sessions_) {
       if (auto written = writer_->WriteSession(session); !written) return written;
@@ -518,6 +531,8 @@ class Recorder::State {
     new_databases_.clear();
     catalogs_.clear();
     plans_.clear();
+    trials_.clear();
+    slots_.clear();
     new_sessions_.clear();
     ended_sessions_.clear();
     application_names_.clear();
@@ -557,6 +572,8 @@ class Recorder::State {
   std::vector<DatabaseName> new_databases_;
   std::map<DatabaseName, CatalogInsert> catalogs_;                   // that wait
   std::map<std::tuple<int64_t, int64_t, PlanKind>, PlanRow> plans_;  // by database and statement; that wait
+  std::map<std::tuple<int64_t, int64_t, std::string>, TrialRow> trials_;
+  std::map<std::pair<int64_t, int>, SlotRow> slots_;
   int64_t last_database_id_;
   std::unordered_map<uint64_t, SessionIds> sessions_;
   int64_t last_session_id_;
@@ -635,6 +652,8 @@ void Recorder::SetCatalog(std::string_view upstream_address, std::string_view da
 }
 void Recorder::AddExample(ExampleRow example) { state_->AddExample(std::move(example)); }
 void Recorder::SetPlan(PlanRow plan) { state_->SetPlan(std::move(plan)); }
+void Recorder::SetSlot(SlotRow slot) { state_->SetSlot(std::move(slot)); }
+void Recorder::SetTrial(TrialRow trial) { state_->SetTrial(std::move(trial)); }
 int64_t Recorder::NextExecutionNo() { return state_->NextExecutionNo(); }
 void Recorder::AddExecution(const ExecutionRow& row) { state_->AddExecution(row); }
 void Recorder::SetCounter(std::string_view name, uint64_t value) { state_->SetCounter(name, value); }

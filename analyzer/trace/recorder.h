@@ -15,6 +15,8 @@
 #include "analyzer/lineage/lineage.h"
 #include "analyzer/trace/example_row.h"
 #include "analyzer/trace/plan_row.h"
+#include "analyzer/trace/slot_row.h"
+#include "analyzer/trace/trial_row.h"
 #include "proxy/base/result.h"
 
 namespace pgassay::trace {
@@ -72,6 +74,10 @@ class Recorder : public lineage::LineageSink {
                   std::string_view problem);
   // Takes the place of an earlier one of the same statement, database and kind.
   void SetPlan(PlanRow plan);
+  // Takes the place of an earlier one of the same statement, database and index.
+  void SetTrial(TrialRow trial);
+  // Takes the place of an earlier one of the same statement and slot.
+  void SetSlot(SlotRow slot);
   int64_t NextExecutionNo();
   void AddExecution(const ExecutionRow& row);
   void SetCounter(std::string_view name, uint64_t value);

@@ -66,6 +66,40 @@ CREATE TABLE plan (                -- what the planner would do with a statement
   PRIMARY KEY (recording_id, database_id, statement_id, kind)
 ) WITHOUT ROWID;
 
+CREATE TABLE slot (                -- what is known of the values in one slot of a statement that was planned: figures, and at most one constant
+  statement_id INTEGER NOT NULL,        -- of which
+  slot INTEGER NOT NULL,                -- from 0, as in the statement's facts
+  executions INTEGER NOT NULL,          -- in which it had a value
+  top_executions INTEGER NOT NULL,      -- of these: with the most frequent value, at least
+  literals INTEGER NOT NULL,            -- sent as a literal of the text; this and the next three as far as samples tell
+  named INTEGER NOT NULL,               -- bound to a named prepared statement
+  patterns INTEGER NOT NULL,            -- with a wildcard
+  leading_wildcards INTEGER NOT NULL,   -- that begins with one
+  literal_part INTEGER NOT NULL,        -- characters: longest part without wildcards, of the pattern with the shortest such
+  max_elements INTEGER NOT NULL,        -- of a list or array
+  share REAL NOT NULL,                  -- of the table's rows with the most frequent value, by statistics; -1: not known
+  constant TEXT NOT NULL,               -- that value as SQL, if an index on it is advised; "" if not: then it was not kept
+  PRIMARY KEY (statement_id, slot)
+) WITHOUT ROWID;
+
+CREATE TABLE trial (               -- what the planner would do with a statement if an index existed: HypoPG's, or built and rolled back
+  recording_id INTEGER NOT NULL,        -- whose
+  database_id INTEGER NOT NULL,         -- where
+  statement_id INTEGER NOT NULL,        -- of which
+  index_definition TEXT NOT NULL,       -- CREATE INDEX, without a name
+  kind TEXT NOT NULL,                   -- hypothetical, built
+  how TEXT NOT NULL,                    -- how it was planned and what was missing, for people
+  structural INTEGER NOT NULL,          -- 1: the table is small, planned with enable_seqscan = off; costs say nothing
+  executions INTEGER NOT NULL,          -- whose values were planned; 0: generic
+  used INTEGER NOT NULL,                -- 1: a plan took the index
+  cost_before REAL NOT NULL,            -- the planner's units, mean over these, beside the other advised indexes
+  cost_after REAL NOT NULL,             -- the same with the index
+  plan_before TEXT,                     -- EXPLAIN (FORMAT JSON), values masked; of the most expensive execution
+  plan_after TEXT,                      -- the same with the index
+  problem TEXT NOT NULL,                -- why it was not tried; "" if it was
+  PRIMARY KEY (recording_id, database_id, statement_id, index_definition)
+) WITHOUT ROWID;
+
 CREATE TABLE session (             -- one client connection
   session_id INTEGER PRIMARY KEY,       -- unique in the file
   recording_id INTEGER NOT NULL,        -- whose

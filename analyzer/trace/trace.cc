@@ -316,6 +316,51 @@ Result<std::vector<ExampleRow>> Trace::Examples(int64_t statement_id) const {
   return examples;
 }
 
+Result<std::vector<TrialRow>> Trace::Trials() const {
+  return state_->Rows<TrialRow>(
+      "SELECT d.upstream, d.name, t.statement_id, t.index_definition, t.kind, t.how, t.structural, t.executions, "
+      "t.used, t.cost_before, t.cost_after, t.plan_before, t.plan_after, t.problem, max(t.recording_id) "
+      "FROM trial t JOIN database d USING (database_id) GROUP BY t.database_id, t.statement_id, t.index_definition "
+      "ORDER BY t.database_id, t.statement_id, t.index_definition",
+      [](const Query& row) {
+        return TrialRow{
+            .upstream = std::string(row.Text(0)),
+            .database = std::string(row.Text(1)),
+            .statement_id = row.Int(2),
+            .index = std::string(row.Text(3)),
+            .kind = row.Text(4) == TrialKindName(TrialKind::kBuilt) ? TrialKind::kBuilt : TrialKind::kHypothetical,
+            .how = std::string(row.Text(5)),
+            .structural = row.Int(6) != 0,
+            .executions = Count(row, 7),
+            .used = row.Int(8) != 0,
+            .cost_before = row.Real(9),
+            .cost_after = row.Real(10),
+            .plan_before = std::string(row.Text(11)),
+            .plan_after = std::string(row.Text(12)),
+            .problem = std::string(row.Text(13))};
+      });
+}
+
+Result<std::vector<SlotRow>> Trace::Slots() const {
+  return state_->Rows<SlotRow>(
+      "SELECT statement_id, slot, executions, top_executions, literals, named, patterns, leading_wildcards, "
+      "literal_part, max_elements, share, constant FROM slot ORDER BY statement_id, slot",
+      [](const Query& row) {
+        return SlotRow{.statement_id = row.Int(0),
+                       .slot = static_cast<int>(row.Int(1)),
+                       .executions = Count(row, 2),
+                       .top_executions = Count(row, 3),
+                       .literals = Count(row, 4),
+                       .named = Count(row, 5),
+                       .patterns = Count(row, 6),
+                       .leading_wildcards = Count(row, 7),
+                       .literal_part = Count(row, 8),
+                       .max_elements = Count(row, 9),
+                       .share = row.Real(10),
+                       .constant = std::string(row.Text(11))};
+      });
+}
+
 Result<std::vector<ScopeRow>> Trace::Scopes() const {
   return state_->Rows<ScopeRow>(
       "SELECT scope_id, kind, name, file, line, worker, begin_ns, ifnull(end_ns, 0), outcome FROM scope "

@@ -14,6 +14,8 @@
 #include "analyzer/lineage/lineage.h"
 #include "analyzer/trace/example_row.h"
 #include "analyzer/trace/plan_row.h"
+#include "analyzer/trace/slot_row.h"
+#include "analyzer/trace/trial_row.h"
 #include "proxy/base/result.h"
 
 namespace pgassay::trace {
@@ -43,21 +45,6 @@ struct TagRow {
   uint64_t calls = 0;
 };
 using ScopeRow = lineage::Scope;  // ids are the file's
-// What is known of the values in one slot of a statement: figures, and at most one word. No recording stores them yet:
-// without them constants and patterns are unknown, and indexes that rest on either are not advised.
-struct SlotRow {
-  int64_t statement_id = 0;
-  int slot = 0;                 // index into the statement's slots, as in its facts
-  uint64_t executions = 0;      // in which the slot had a value, NULL included
-  uint64_t top_executions = 0;  // of these: with the most frequent value
-  uint64_t literals = 0;        // sent as a literal of the text
-  uint64_t named = 0;           // bound to a named prepared statement
-  uint64_t patterns = 0;        // with a wildcard
-  uint64_t leading_wildcards = 0;
-  uint64_t literal_part = 0;  // characters: the longest part without wildcards, of the pattern with the shortest such
-  uint64_t max_elements = 0;  // of a list or array
-  std::string constant;       // SQL text of the most frequent value, where it was kept; "": it was not
-};
 struct SessionSummary {
   int64_t session_id = 0;
   std::string database, user, application_name, opaque_reason;
@@ -109,6 +96,8 @@ class Trace {
   Result<std::vector<CatalogRow>> Catalogs() const;                      // by database
   Result<std::vector<PlanRow>> Plans() const;                            // the last ones; by database, statement, kind
   Result<std::vector<ExampleRow>> Examples(int64_t statement_id) const;  // with --keep-values; the last ones first
+  Result<std::vector<TrialRow>> Trials() const;                          // the last ones; by database, statement, index
+  Result<std::vector<SlotRow>> Slots() const;                            // by statement, slot
   Result<std::vector<ScopeRow>> Scopes() const;                          // by id
   Result<std::vector<lineage::Unit>> Units() const;                      // by id
   Result<std::vector<lineage::UnitStatement>> UnitStatements() const;

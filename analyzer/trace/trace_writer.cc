@@ -107,6 +107,13 @@ Result<> TraceWriter::PrepareAll() {
       {&replace_plan_,
        "REPLACE INTO plan (recording_id, database_id, statement_id, kind, how, executions, total_cost, rows, indexes, "
        "sequential_scans, plan, problem) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      {&replace_slot_,
+       "REPLACE INTO slot (statement_id, slot, executions, top_executions, literals, named, patterns, "
+       "leading_wildcards, literal_part, max_elements, share, constant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      {&replace_trial_,
+       "REPLACE INTO trial (recording_id, database_id, statement_id, index_definition, kind, how, structural, "
+       "executions, used, cost_before, cost_after, plan_before, plan_after, problem) "
+       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       {&replace_session_,
        "REPLACE INTO session (session_id, recording_id, database_id, user_name, application_name, client_address, "
        "client_pid, "
@@ -336,6 +343,30 @@ Result<> TraceWriter::WritePlan(int64_t database_id, const PlanRow& plan) {
   BindText(replace_plan_, 11, plan.plan_json);
   replace_plan_.Bind(12, std::string_view(plan.problem));
   return replace_plan_.Finish();
+}
+
+Result<> TraceWriter::WriteSlot(const SlotRow& slot) {
+  return Write(replace_slot_, slot.statement_id, slot.slot, slot.executions, slot.top_executions, slot.literals,
+               slot.named, slot.patterns, slot.leading_wildcards, slot.literal_part, slot.max_elements, slot.share,
+               std::string_view(slot.constant));
+}
+
+Result<> TraceWriter::WriteTrial(int64_t database_id, const TrialRow& trial) {
+  replace_trial_.Bind(1, recording_id_);
+  replace_trial_.Bind(2, database_id);
+  replace_trial_.Bind(3, trial.statement_id);
+  replace_trial_.Bind(4, std::string_view(trial.index));
+  replace_trial_.Bind(5, TrialKindName(trial.kind));
+  replace_trial_.Bind(6, std::string_view(trial.how));
+  replace_trial_.Bind(7, trial.structural);
+  replace_trial_.Bind(8, trial.executions);
+  replace_trial_.Bind(9, trial.used);
+  replace_trial_.Bind(10, trial.cost_before);
+  replace_trial_.Bind(11, trial.cost_after);
+  BindText(replace_trial_, 12, trial.plan_before);
+  BindText(replace_trial_, 13, trial.plan_after);
+  replace_trial_.Bind(14, std::string_view(trial.problem));
+  return replace_trial_.Finish();
 }
 
 Result<> TraceWriter::WriteSession(const SessionInsert& session) {

@@ -17,8 +17,10 @@
 #include "analyzer/trace/execution_block.h"
 #include "analyzer/trace/histogram.h"
 #include "analyzer/trace/plan_row.h"
+#include "analyzer/trace/slot_row.h"
 #include "analyzer/trace/sqlite.h"
 #include "analyzer/trace/trace_file.h"
+#include "analyzer/trace/trial_row.h"
 
 namespace pgassay::trace {
 
@@ -108,6 +110,8 @@ class TraceWriter {
   Result<> WriteDatabase(int64_t database_id, const DatabaseName& database);
   Result<> WriteCatalog(int64_t database_id, const CatalogInsert& catalog);
   Result<> WritePlan(int64_t database_id, const PlanRow& plan);
+  Result<> WriteSlot(const SlotRow& slot);
+  Result<> WriteTrial(int64_t database_id, const TrialRow& trial);
   Result<> WriteSession(const SessionInsert& session);
   Result<> WriteApplicationName(int64_t session_id, std::string_view name);
   Result<> WriteSessionEnd(const SessionEndRow& end);
@@ -150,10 +154,10 @@ class TraceWriter {
   int64_t recording_id_ = 0;
   std::string block_;  // the last one's text, for its memory
   Query begin_, commit_, insert_statement_, update_statement_, replace_column_, add_tag_, replace_example_,
-      insert_database_, replace_catalog_, replace_plan_, replace_session_, update_application_name_, end_session_,
-      replace_relation_, replace_scope_, replace_unit_, replace_unit_statement_, delete_unit_statement_, replace_edge_,
-      delete_edge_, replace_repeat_, delete_repeat_, insert_block_, cut_timeline_, note_cut_, replace_counter_,
-      insert_gap_, last_execution_, end_recording_;
+      insert_database_, replace_catalog_, replace_plan_, replace_trial_, replace_slot_, replace_session_,
+      update_application_name_, end_session_, replace_relation_, replace_scope_, replace_unit_, replace_unit_statement_,
+      delete_unit_statement_, replace_edge_, delete_edge_, replace_repeat_, delete_repeat_, insert_block_,
+      cut_timeline_, note_cut_, replace_counter_, insert_gap_, last_execution_, end_recording_;
 };
 
 }  // namespace pgassay::trace

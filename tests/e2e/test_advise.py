@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,15 @@ def vacuum(pg: PrivatePostgres, database: str) -> None:
     raise AssertionError("the tables' pages do not become visible to all")
 
 
-def advised(form: str, pg: PrivatePostgres, binary: Path, run_pgassay: Callable[..., Run]) -> Advised:
-    database = f"advise_{form}"
+def advised(
+    form: str, pg: PrivatePostgres, binary: Path, run_pgassay: Callable[..., Run], *, name: str = "", extra: str = "SELECT 1", flags: Sequence[str] = ()
+) -> Advised:
+    database = name or f"advise_{form}"
     pg.psql(f"CREATE DATABASE {database}", "postgres")
+    pg.psql(extra, database)
     pg.psql(schema(form), database)
     vacuum(pg, database)
-    run = run_pgassay(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1"], flags=["--database=auto"], stdin=traffic(), dbname=database)
+    run = run_pgassay(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1"], flags=["--database=auto", *flags], stdin=traffic(), dbname=database)
     assert run.code == 0, run.stderr
 
     def said(*words: str) -> str:

@@ -6,6 +6,7 @@
 #include "analyzer/advisor/ddl.h"
 #include "analyzer/advisor/plan_cache.h"
 #include "analyzer/advisor/size_model.h"
+#include "analyzer/advisor/trials.h"
 #include "tests/analyzer/advisor/shop_catalog.h"
 
 namespace pgassay::advisor {
@@ -124,6 +125,79 @@ TEST(PlanCache, AnswersForEverySetBetweenAPlanAndItsFootprint) {
   EXPECT_EQ(model.calls(), 1U) << "known from the footprint";
   cache.CostOf(0, {});
   EXPECT_EQ(model.calls(), 2U);
+}
+
+TEST(Advice, TakesThePartialIndexOfAHotStatus) {
+  ShopCatalog shop = OrdersShop();
+  const int64_t id =
+      shop.Ran("SELECT id, total FROM orders WHERE status = 'pending' ORDER BY created_at LIMIT 5", 12, 60);
+  trace::SlotRow& values = shop.Values(id, "status");
+  values.top_executions = values.literals = values.executions;
+  values.constant = "'pending'";
+  values.share = 0.01;
+  EXPECT_EQ(Chosen(shop), (Lines{"public.orders USING btree (created_at) WHERE status = 'pending'"}));
+  values.share = 0.5;
+  EXPECT_EQ(Chosen(shop), (Lines{"public.orders USING btree (status, created_at)"}));
+}
+
+TEST(Advice, KeepsASmallIndexThatALargeOneHardlyBetters) {
+  ShopCatalog shop;
+  catalog::Relation& jobs =
+      shop.Table("jobs", 30'000, 1430, {{"id", "bigint"}, {"status", "text", 2, 5}, {"created_at", "integer", -1, 4}});
+  jobs.columns[1].common_frequencies = {0.99F, 0.01F};
+  const int64_t id = shop.Ran("SELECT id FROM jobs WHERE status = 'pending' ORDER BY created_at LIMIT 5", 12, 60);
+  trace::SlotRow& values = shop.Values(id, "status");
+  values.top_executions = values.literals = values.executions;
+  values.constant = "'pending'";
+  values.share = 0.01;
+  EXPECT_EQ(Chosen(shop), (Lines{"public.jobs USING btree (created_at) WHERE status = 'pending'"}));
+}
+
+// What a server said of the index that the shop's one statement wants.
+trace::TrialRow TrialOf(const ShopCatalog& shop, double cost_before, double cost_after, bool used) {
+  const Workload workload = shop.Workload();
+  const Advice advice = AdviseOn(workload);
+  const Candidate& candidate = advice.create.at(0).candidate;
+  return {.statement_id = 1,
+          .index = TrialIndex(candidate.spec, *candidate.relation),
+          .executions = 1,
+          .used = used,
+          .cost_before = cost_before,
+          .cost_after = cost_after};
+}
+
+TEST(Trials, GiveTheServersCosts) {
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("SELECT * FROM orders WHERE user_id = $1", 1000, 20'000);
+  std::vector<trace::TrialRow> trials = {TrialOf(shop, 500, 20, true)};
+  const Workload workload = shop.Workload();
+  const Advice advice = AdviseOn(workload, {.trials = trials});
+  ASSERT_EQ(advice.create.size(), 1U);
+  EXPECT_EQ(advice.create[0].how, How::kHypothetical);
+  EXPECT_EQ(advice.create[0].helped.at(0).cost_before, 500);
+  EXPECT_EQ(advice.create[0].helped.at(0).cost_after, 20);
+  trials[0].database = "another";
+  EXPECT_EQ(AdviseOn(workload, {.trials = trials}).create.at(0).how, How::kModelled);
+}
+
+TEST(Trials, RefuteWhatThePlannerDoesNotTakeOrGainsNothingBy) {
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("SELECT * FROM orders WHERE user_id = $1", 1000, 20'000);
+  const Workload workload = shop.Workload();
+  for (const auto& trial : {TrialOf(shop, 500, 500, false), TrialOf(shop, 500, 470, true)}) {
+    const Advice advice = AdviseOn(workload, {.trials = {&trial, 1}});
+    for (const NewIndex& index : advice.create)
+      EXPECT_NE(TrialIndex(index.candidate.spec, *index.candidate.relation), trial.index);
+  }
+}
+
+TEST(Trials, OfASmallTableSayNothingOfALargeOne) {
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("SELECT * FROM orders WHERE user_id = $1", 1000, 20'000);
+  trace::TrialRow trial = TrialOf(shop, 500, 500, false);
+  trial.structural = true;
+  const Workload workload = shop.Workload();
+  EXPECT_EQ(AdviseOn(workload, {.trials = {&trial, 1}}).create.size(), 1U);
 }
 
 TEST(SizeModel, CountsAKeyOnceAndItsRowsBySixBytes) {

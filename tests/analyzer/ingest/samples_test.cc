@@ -89,5 +89,16 @@ TEST(Samples, StayWithinTheirMemory) {
   EXPECT_GT(kept, 1000U);
 }
 
+TEST(SlotUse, CountsTheMostFrequentValueNeverTooHigh) {
+  SlotUse use;
+  for (uint64_t i = 0; i < 1000; ++i) use.Count(i % 50 == 0 ? 1000 + i : 7);
+  EXPECT_EQ(use.executions, 1000U);
+  EXPECT_LE(use.top(), 980U);
+  EXPECT_GE(use.top(), 950U);
+  SlotUse spread;
+  for (uint64_t i = 0; i < 1000; ++i) spread.Count(i);
+  EXPECT_LE(spread.top(), 10U);
+}
+
 }  // namespace
 }  // namespace pgassay::ingest

@@ -597,6 +597,56 @@ TEST_F(RoundTrip, ExamplesOfAStatementAreKeptTheLastFirst) {
   EXPECT_EQ(trace->Examples(2)->size(), 0U);
 }
 
+TEST_F(RoundTrip, TheLastTrialsAndSlotsOfAStatementAreKept) {
+  TrialRow trial{.upstream = "127.0.0.1:5432",
+                 .database = "shop",
+                 .index = "CREATE INDEX ON public.orders USING btree (user_id)",
+                 .kind = TrialKind::kBuilt,
+                 .how = "generic plan",
+                 .executions = 3,
+                 .used = true,
+                 .cost_before = 100.5,
+                 .cost_after = 8.25,
+                 .plan_before = "[1]",
+                 .plan_after = "[2]"};
+  TrialRow other{.upstream = trial.upstream, .database = trial.database, .index = "another", .problem = "no"};
+  other.structural = true;
+  SlotRow slot{.slot = 2,
+               .executions = 12,
+               .top_executions = 11,
+               .literals = 10,
+               .named = 9,
+               .patterns = 8,
+               .leading_wildcards = 7,
+               .literal_part = 6,
+               .max_elements = 5,
+               .share = 0.25,
+               .constant = "'pending'"};
+  {
+    auto recorder = MustOpen(Options(path_));
+    trial.statement_id = other.statement_id = slot.statement_id = recorder->StatementId(7, "SELECT 1", SelectFacts());
+    TrialRow first = trial;
+    first.cost_after = 99;
+    recorder->SetTrial(first);
+    recorder->SetTrial(other);
+    SlotRow first_slot = slot;
+    first_slot.constant.clear();
+    recorder->SetSlot(first_slot);
+    ASSERT_TRUE(recorder->Finish(2, true).has_value());
+  }
+  auto recorder = MustOpen(Options(path_, true));
+  recorder->SetTrial(trial);
+  recorder->SetSlot(slot);
+  ASSERT_TRUE(recorder->Finish(3, true).has_value());
+  const auto trace = Trace::Open(path_);
+  const auto trials = trace->Trials();
+  ASSERT_TRUE(trials.has_value()) << trials.error().message;
+  EXPECT_EQ(*trials, (std::vector<TrialRow>{trial, other}));
+  const auto slots = trace->Slots();
+  ASSERT_TRUE(slots.has_value()) << slots.error().message;
+  EXPECT_EQ(*slots, std::vector<SlotRow>{slot});
+}
+
 TEST_F(RoundTrip, TheViewsAnswer) {
   auto recorder = MustOpen(Options(path_));
   Record(*recorder, 5);

@@ -132,6 +132,46 @@ INDEXES = [
         rule="unindexed-foreign-key",
     ),
     Index(
+        "prefix",
+        'CREATE TABLE labels (id bigserial PRIMARY KEY, name text COLLATE "und-x-icu", note text)',
+        f"INSERT INTO labels (name, note) SELECT 'label-' || i * 7919 % 30011, {PAD} FROM {ROWS}",
+        eight("SELECT id, note FROM labels WHERE name LIKE 'label-1{}%'"),
+        "CREATE INDEX ON labels (name text_pattern_ops)",
+        "labels (name text_pattern_ops)",
+        "text_pattern_ops",
+    ),
+    Index(
+        "infix",
+        "CREATE TABLE titles (id bigserial PRIMARY KEY, title text, note text)",
+        f"INSERT INTO titles (title, note) SELECT md5(i::text), {PAD} FROM {ROWS}",
+        eight("SELECT id, note FROM titles WHERE title LIKE '%c0ffe{}%'"),
+        "CREATE EXTENSION pg_trgm; CREATE INDEX ON titles USING gin (title gin_trgm_ops)",
+        "titles USING gin (title gin_trgm_ops)",
+        "CREATE EXTENSION IF NOT EXISTS pg_trgm",
+    ),
+    Index(
+        "hot status",
+        "CREATE TABLE jobs (id bigserial PRIMARY KEY, status text, created_at int, note text)",
+        f"INSERT INTO jobs (status, created_at, note) SELECT CASE WHEN i % 100 = 0 THEN 'pending' ELSE 'done' END, i * 7919 % 30011, {PAD} FROM {ROWS}",
+        ("SELECT id, note FROM jobs WHERE status = 'pending' ORDER BY created_at LIMIT 5",) * 12,
+        "CREATE INDEX ON jobs (created_at) WHERE status = 'pending'",
+        "jobs (created_at) WHERE status = 'pending'",
+        "WHERE status = 'pending'",
+    ),
+    Index(
+        "append only",
+        "CREATE TABLE points (id bigserial PRIMARY KEY, at int, note text) WITH (fillfactor = 10)",
+        f"INSERT INTO points (at, note) SELECT i, {PAD} FROM {ROWS}",
+        # Inserts would pay for a B-tree.
+        (
+            *(f"SELECT id, note FROM points WHERE at BETWEEN {i} AND {i + 3000}" for i in range(1000, 9000, 1000)),
+            f"INSERT INTO points (at, note) SELECT 30000 + i, '' FROM {ROWS}",
+        ),
+        "CREATE INDEX ON points USING brin (at)",
+        "points USING brin (at)",
+        "USING brin",
+    ),
+    Index(
         "partitions",
         "CREATE TABLE logs (id bigint, day int, host int, note text) PARTITION BY RANGE (day); "
         "CREATE TABLE logs_1 PARTITION OF logs FOR VALUES FROM (0) TO (10); CREATE TABLE logs_2 PARTITION OF logs FOR VALUES FROM (10) TO (20)",

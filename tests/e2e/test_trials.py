@@ -1,0 +1,178 @@
+"""Advice that the planner confirms: with HypoPG in the database, or in one that --sandbox says is nobody's, the recorder tries the indexes before it exits."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Run
+from private_postgres import PrivatePostgres
+from test_advise import Advised, advised, the, vacuum
+from test_canaries import digits, hits, hits_in_cells, hits_in_files, word
+from test_plans import client
+
+pytest.importorskip("sqlalchemy")
+pytest.importorskip("psycopg")
+
+from shop.indexes import INDEXES  # noqa: E402
+
+MISSING = [index for index in INDEXES if index.rule == "missing-index"]
+PLANNED = [index for index in MISSING if " gin " not in index.advice]
+
+
+def how(finding: dict[str, Any]) -> str:
+    return next(str(fact["text"]) for fact in finding["evidence"] if re.match("(modelled|structural|hypothetical|built):", fact["text"]))
+
+
+def indexes(pg: PrivatePostgres, database: str) -> str:
+    return pg.psql("SELECT indexrelid::regclass FROM pg_index JOIN pg_class c ON c.oid = indrelid WHERE relnamespace = 'public'::regnamespace ORDER BY 1", database)
+
+
+@pytest.fixture(scope="module")
+def hypothetical(pg: PrivatePostgres, pgassay_binary: Path, run_pgassay: Callable[..., Run]) -> Advised:
+    return advised("flagged", pg, pgassay_binary, run_pgassay, name="trials", extra="CREATE EXTENSION hypopg")
+
+
+def test_hypopg_confirms_what_it_knows_and_the_rest_says_why_not(hypothetical: Advised) -> None:
+    findings = hypothetical.findings()
+    assert sorted(finding["title"] for finding in findings) == sorted(index.advice for index in INDEXES)
+    for index in MISSING:
+        said = how(the(findings, index))
+        if index in PLANNED:
+            assert said.startswith("hypothetical: HypoPG told the planner of it, who takes it for 1 statement of 1"), (index.name, said)
+        else:
+            assert said.startswith("modelled:") and said.endswith("HypoPG knows no GIN index, so the planner could not be asked"), (index.name, said)
+
+
+def test_the_plans_before_and_after_are_shown(hypothetical: Advised, pgassay_binary: Path) -> None:
+    finding = the(hypothetical.findings(), INDEXES[0])
+    shown = subprocess.run([pgassay_binary, "show", hypothetical.trace, finding["id"]], capture_output=True, text=True, check=True).stdout
+    before, after = shown.split("plan before: hypothetical: planned with the values of one execution")[1].split("plan after")
+    assert "Seq Scan on orders" in before and "ix_orders" not in before
+    assert re.search(r"Index Scan.* ix_orders_user_id_created_at on orders", after), after
+    page = json.loads(subprocess.run([pgassay_binary, "show", hypothetical.trace, finding["id"], "--format", "json"], capture_output=True, text=True, check=True).stdout)
+    (change,) = page["plan_changes"]
+    assert change["cost_before"] > 10 * change["cost_after"] > 0 and change["plan_after"]
+
+
+def test_a_budget_takes_indexes_that_were_tried_too(hypothetical: Advised) -> None:
+    few = [finding for finding in hypothetical.findings("--budget", "1MB") if finding["rule"] == "missing-index"]
+    assert few
+    for finding in few:
+        gin = "gin" in finding["title"]
+        assert how(finding).startswith("modelled:" if gin else "hypothetical:"), finding["title"]
+
+
+def test_the_clean_twin_is_silent_and_nothing_is_tried(pg: PrivatePostgres, pgassay_binary: Path, run_pgassay: Callable[..., Run]) -> None:
+    clean = advised("clean", pg, pgassay_binary, run_pgassay, name="trials_clean", extra="CREATE EXTENSION hypopg")
+    assert clean.findings() == []
+    with closing(sqlite3.connect(clean.trace)) as db:
+        assert db.execute("SELECT count(*) FROM trial").fetchone() == (0,)
+
+
+@pytest.fixture(scope="module")
+def built(pg: PrivatePostgres, pgassay_binary: Path, run_pgassay: Callable[..., Run]) -> Advised:
+    return advised("flagged", pg, pgassay_binary, run_pgassay, name="sandbox", flags=["--sandbox"])
+
+
+def test_a_sandbox_builds_every_index_and_leaves_none(pg: PrivatePostgres, built: Advised, hypothetical: Advised) -> None:
+    findings = built.findings()
+    for index in MISSING:
+        said = how(the(findings, index))
+        if index.name == "infix":
+            assert "; the planner could not be asked: operator" in said, said
+            continue
+        assert said.startswith("built: it was made in a transaction that was rolled back, and the planner takes it for 1 statement of 1"), (index.name, said)
+    assert indexes(pg, built.database) == indexes(pg, hypothetical.database)
+
+
+@pytest.mark.parametrize("form", ["hypothetical", "built"])
+def test_predicted_costs_are_the_planners_after_the_real_build(pg: PrivatePostgres, form: str, request: pytest.FixtureRequest) -> None:
+    """Within a fifth, or one page at random, for B-trees. Last: it changes the tables. HypoPG has no statistics of an expression; of what is built one execution is planned, and prefixes differ."""
+    recorded: Advised = request.getfixturevalue(form)
+    findings = recorded.findings()
+    script = recorded.said("--format", "sql")
+    subprocess.run(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1"], input=script, env=pg.env(recorded.database), text=True, check=True)
+    vacuum(pg, recorded.database)
+    off = {}
+    for index in PLANNED:
+        if " brin " in index.advice or index.name == {"hypothetical": "expression", "built": "prefix"}[form]:
+            continue
+        predicted = next(fact["figures"]["cost_after"] for fact in the(findings, index)["evidence"] if "cost_after" in fact.get("figures", {}))
+        real = [json.loads(pg.psql(f"EXPLAIN (FORMAT JSON) {sql}", recorded.database))[0]["Plan"]["Total Cost"] for sql in index.traffic]
+        mean = sum(real) / len(real)
+        if abs(predicted - mean) > max(0.2 * mean, 4):
+            off[index.name] = (predicted, real)
+    assert off == {}
+
+
+ORDERS = (
+    "CREATE TABLE orders (id int PRIMARY KEY, user_id int NOT NULL, code text NOT NULL, note text NOT NULL); "
+    "INSERT INTO orders SELECT i, i % 1000, 'code-' || i, repeat('x', 300) FROM generate_series(1, 30000) i; "
+)
+
+
+@pytest.fixture
+def database(pg: PrivatePostgres, request: pytest.FixtureRequest) -> Any:
+    name = f"trials_{abs(hash(request.node.name)) % 10**8}"
+    pg.psql(f"CREATE DATABASE {name}", "postgres")
+    pg.psql(ORDERS, name)
+    pg.psql("ANALYZE orders", name)
+    yield name
+    pg.psql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", "postgres")
+
+
+def titles(run: Run) -> list[str]:
+    return [finding["title"] for finding in run.findings if finding["rule"] == "missing-index"]
+
+
+def test_an_index_that_the_planner_does_not_take_is_not_advised(pg: PrivatePostgres, run_pgassay: Callable[..., Run], database: str) -> None:
+    """psycopg sends a Decimal as numeric: the column is cast, and an index on it serves nothing. An int is sent as it is."""
+    pg.psql("CREATE EXTENSION hypopg", database)
+    text = "for i in range(12): run('SELECT id, note FROM orders WHERE user_id = %s', ({},)).fetchall()"
+    cast = run_pgassay(client(text.format("decimal.Decimal(i)")), flags=["--database=auto"], dbname=database)
+    plain = run_pgassay(client(text.format("i")), flags=["--database=auto"], dbname=database)
+    assert titles(cast) == []
+    assert titles(plain) == ["orders (user_id)"]
+    assert how(next(f for f in plain.findings if f["rule"] == "missing-index")).startswith("hypothetical:")
+
+
+def test_a_small_table_is_confirmed_by_structure(pg: PrivatePostgres, run_pgassay: Callable[..., Run], database: str) -> None:
+    pg.psql("CREATE EXTENSION hypopg; CREATE TABLE few AS SELECT id, user_id, code FROM orders LIMIT 500; ANALYZE few", database)
+    run = run_pgassay(client("for i in range(12): run('SELECT id, code FROM few WHERE user_id = %s', (i,)).fetchall()"), flags=["--database=auto"], dbname=database)
+    (finding,) = [f for f in run.findings if f["rule"] == "missing-index"]
+    assert finding["confidence"] == "hint"
+    assert how(finding).endswith("With sequential scans switched off the planner takes it for 1 statement of 1")
+
+
+def test_a_database_without_hypopg_says_so(run_pgassay: Callable[..., Run], database: str) -> None:
+    run = run_pgassay(client("for i in range(12): run('SELECT id, note FROM orders WHERE user_id = %s', (i,)).fetchall()"), flags=["--database=auto"], dbname=database)
+    (finding,) = [f for f in run.findings if f["rule"] == "missing-index"]
+    assert how(finding).endswith("HypoPG is not in this database, so the planner could not be asked")
+
+
+def test_no_value_is_kept_of_a_trial(pg: PrivatePostgres, run_pgassay: Callable[..., Run], database: str) -> None:
+    pg.psql("CREATE EXTENSION hypopg", database)
+    lines = [
+        f"run('SELECT id FROM orders WHERE code = %s AND note <> %s', ('{word(1)}', '{word(2)}')).fetchall()",
+        f"run(\"SELECT id FROM orders WHERE user_id = {digits(3)[:8]} AND code || 'x' <> '{word(4)}'\").fetchall()",
+    ]
+    run = run_pgassay(client(*lines), flags=["--database=auto", "--sandbox"], dbname=database)
+    with closing(sqlite3.connect(run.trace)) as db:
+        assert db.execute("SELECT count(*) FROM trial WHERE problem = '' AND used").fetchone()[0] >= 2
+    assert hits_in_files(run.trace) + hits_in_cells(run.trace) == []
+    assert digits(3)[:8].encode() not in run.trace.read_bytes()
+    assert hits(json.dumps(run.report).encode()) + hits(run.stderr.encode()) == []
+
+
+def test_a_sandbox_without_a_database_is_one_sentence(pg: PrivatePostgres, pgassay_binary: Path, tmp_path: Path) -> None:
+    words = [pgassay_binary, "run", "--sandbox", "--trace", tmp_path / "x.db", "--", "true"]
+    done = subprocess.run(words, env=pg.env("postgres"), capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "--sandbox needs --database" in done.stderr, done.stderr
