@@ -8,6 +8,7 @@
 #include <set>
 
 #include "analyzer/advisor/condition.h"
+#include "analyzer/advisor/plan_filters.h"
 
 namespace pgassay::advisor {
 namespace {
@@ -55,7 +56,8 @@ class QueryBuilder {
   QueryBuilder(const trace::StatementRow& statement, std::span<const trace::SlotRow> slots, const Snapshot& snapshot)
       : statement_(statement), facts_(statement.facts), slots_(slots), snapshot_(snapshot) {}
 
-  std::optional<Query> Build() {
+  // Without tables where the snapshot has none of them.
+  Query Build() {
     for (const sql::Relation& name : facts_.relations) {
       resolved_.push_back(Resolve(snapshot_, name));
       use_of_.push_back(-1);
@@ -64,7 +66,6 @@ class QueryBuilder {
       query_.tables.push_back({});
       query_.tables.back().relation = resolved_.back().table;
     }
-    if (query_.tables.empty()) return std::nullopt;
     query_.statement = &statement_;
     query_.weight = static_cast<double>(statement_.calls);
     if (statement_.calls > statement_.errors) {
@@ -316,7 +317,7 @@ double EqualShare(const Snapshot& snapshot, const Relation& relation, const Colu
 }
 
 Workload MakeWorkload(std::span<const trace::StatementRow> statements, std::span<const trace::SlotRow> slots,
-                      const Snapshot& snapshot) {
+                      const Snapshot& snapshot, std::span<const trace::PlanRow> plans) {
   Workload workload;
   workload.snapshot = &snapshot;
   for (const trace::StatementRow& statement : statements) {
@@ -326,7 +327,9 @@ Workload MakeWorkload(std::span<const trace::StatementRow> statements, std::span
                        operation == sql::Operation::kDelete;
     if (!reads || !statement.facts.parsed || statement.driver || statement.calls == 0) continue;
     const auto own = std::ranges::equal_range(slots, statement.statement_id, {}, &trace::SlotRow::statement_id);
-    if (auto query = QueryBuilder(statement, own, snapshot).Build()) workload.queries.push_back(std::move(*query));
+    Query query = QueryBuilder(statement, own, snapshot).Build();
+    AddPlanFilters(query, plans, snapshot);
+    if (!query.tables.empty()) workload.queries.push_back(std::move(query));
   }
   CountNullTests(workload);
   return workload;

@@ -90,9 +90,10 @@ struct Workload {
   const Writes& WritesOf(uint32_t relation_oid) const;
 };
 
-// Statements on tables that the snapshot does not have, and those of drivers, are left out.
+// Statements on tables that the snapshot does not have, and those of drivers, are left out. `plans`: what stands in
+// them and not in the statement counts too (plan_filters.h).
 Workload MakeWorkload(std::span<const trace::StatementRow> statements, std::span<const trace::SlotRow> slots,
-                      const catalog::Snapshot& snapshot);
+                      const catalog::Snapshot& snapshot, std::span<const trace::PlanRow> plans = {});
 
 // Rows and pages of a table; of a partitioned one, of all its partitions.
 struct TableSize {

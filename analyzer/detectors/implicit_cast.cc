@@ -63,13 +63,6 @@ std::string CastOf(std::string_view condition, const catalog::Column& column) {
   return "";
 }
 
-bool ComparesBareColumn(const sql::Comparison& comparison) {
-  using enum sql::Comparator;
-  return comparison.conjunct && comparison.function.empty() && comparison.slot >= 0 &&
-         (comparison.comparator == kEqual || comparison.comparator == kInList || comparison.comparator == kAnyArray ||
-          comparison.comparator == kRange);
-}
-
 // To an index text and varchar are one.
 bool IsNoCast(const catalog::Column& column, std::string_view type) {
   return type.empty() || type == column.type || (type == "text" && column.type.starts_with("character varying"));

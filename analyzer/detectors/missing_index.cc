@@ -54,28 +54,6 @@ constexpr RuleInfo kInfo = {
     .schema = true,
 };
 
-// Statements with what ran outside of set-up and migrations alone; those that did not run there are left out.
-std::vector<trace::StatementRow> JudgedStatements(const TraceView& view) {
-  std::map<int64_t, uint64_t> calls;
-  for (const lineage::UnitStatement& row : view.unit_statements) {
-    const lineage::Unit* unit = view.Unit(row.unit_id);
-    if (unit == nullptr || IsJudged(*unit)) calls[row.statement_id] += row.calls;
-  }
-  std::vector<trace::StatementRow> statements;
-  for (const trace::StatementRow& statement : view.statements) {
-    const auto judged = calls.find(statement.statement_id);
-    if (judged == calls.end() || judged->second == 0) continue;
-    statements.push_back(statement);
-    trace::StatementRow& row = statements.back();
-    if (row.calls <= judged->second) continue;
-    const double share = static_cast<double>(judged->second) / static_cast<double>(row.calls);
-    row.calls = judged->second;
-    row.rows = static_cast<uint64_t>(static_cast<double>(row.rows) * share);
-    row.errors = static_cast<uint64_t>(static_cast<double>(row.errors) * share);
-  }
-  return statements;
-}
-
 std::string Cost(double cost) {
   return cost < 10 ? fmt::format("{:.1f}", cost) : Count(static_cast<uint64_t>(std::llround(cost)));
 }
@@ -284,7 +262,7 @@ std::vector<Finding> DetectMissingIndex(const TraceView& view, const Options& op
     wanted.selection.budget_bytes = std::llround(budget * 1e6);
   for (const catalog::Snapshot& snapshot : view.catalogs) {
     wanted.trials = view.trials;
-    const advisor::Workload workload = advisor::MakeWorkload(statements, view.slots, snapshot);
+    const advisor::Workload workload = advisor::MakeWorkload(statements, view.slots, snapshot, view.plans);
     const advisor::Advice advice = advisor::Advise(workload, advisor::MakePageCostModel, wanted);
     for (const advisor::NewIndex& index : advice.create) {
       Finding finding = IndexFinding(view, snapshot, index).Make();

@@ -44,6 +44,27 @@ bool IsJudged(const lineage::Unit& unit) {
 
 bool IsCutByTime(const lineage::Unit& unit) { return unit.kind == lineage::UnitKind::kGap; }
 
+std::vector<trace::StatementRow> JudgedStatements(const TraceView& view) {
+  std::map<int64_t, uint64_t> calls;
+  for (const lineage::UnitStatement& row : view.unit_statements) {
+    const lineage::Unit* unit = view.Unit(row.unit_id);
+    if (unit == nullptr || IsJudged(*unit)) calls[row.statement_id] += row.calls;
+  }
+  std::vector<trace::StatementRow> statements;
+  for (const trace::StatementRow& statement : view.statements) {
+    const auto judged = calls.find(statement.statement_id);
+    if (judged == calls.end() || judged->second == 0) continue;
+    statements.push_back(statement);
+    trace::StatementRow& row = statements.back();
+    if (row.calls <= judged->second) continue;
+    const double share = static_cast<double>(judged->second) / static_cast<double>(row.calls);
+    row.calls = judged->second;
+    row.rows = static_cast<uint64_t>(static_cast<double>(row.rows) * share);
+    row.errors = static_cast<uint64_t>(static_cast<double>(row.errors) * share);
+  }
+  return statements;
+}
+
 std::string RelationsText(const sql::Facts& facts) {
   std::vector<std::string> names;
   for (const sql::Relation& relation : facts.relations) {

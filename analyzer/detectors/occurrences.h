@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "analyzer/detectors/detector.h"
 #include "analyzer/detectors/orm_idioms.h"
@@ -20,6 +21,9 @@ bool IsApplicationRead(const trace::StatementRow& statement);
 bool IsJudged(const lineage::Unit& unit);
 // Inside a scope, a trace, a transaction or between boundaries no time counts; in units that idle gaps cut out it does.
 bool IsCutByTime(const lineage::Unit& unit);
+
+// Statements with what ran outside of set-up and migrations alone; those that did not run there are left out.
+std::vector<trace::StatementRow> JudgedStatements(const TraceView& view);
 
 // "orders", "orders, users"; "no relation" if none.
 std::string RelationsText(const sql::Facts& facts);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "analyzer/detectors/words.h"
@@ -25,10 +26,23 @@ std::optional<StatementPlan> PlanOf(const TraceView& view, const catalog::Snapsh
 }
 
 std::optional<StatementPlan> UnservedPlanOf(const TraceView& view, const Table& table, int64_t statement_id) {
+  // Most plans are not worth reading for this.
+  const bool scans = std::ranges::any_of(view.plans, [&](const trace::PlanRow& row) {
+    return row.statement_id == statement_id && row.kind == trace::PlanKind::kNoSequentialScans &&
+           !row.sequential_scans.empty();
+  });
+  if (!scans) return std::nullopt;
   auto plan = PlanOf(view, *table.snapshot, statement_id);
   const bool unserved = plan && plan->structural && FilteringScan(table, *plan->structural) != nullptr &&
                         FilteringScan(table, plan->plan) != nullptr;
   return unserved ? std::move(plan) : std::nullopt;
+}
+
+bool ComparesBareColumn(const sql::Comparison& comparison) {
+  using enum sql::Comparator;
+  return comparison.conjunct && comparison.function.empty() && comparison.slot >= 0 &&
+         (comparison.comparator == kEqual || comparison.comparator == kInList || comparison.comparator == kAnyArray ||
+          comparison.comparator == kRange);
 }
 
 std::vector<FrequentStatement> FrequentStatements(const TraceView& view, const Table& table, double min_executions) {

@@ -23,6 +23,9 @@ std::optional<StatementPlan> PlanOf(const TraceView& view, const catalog::Snapsh
 // no index serves its condition. None else.
 std::optional<StatementPlan> UnservedPlanOf(const TraceView& view, const Table& table, int64_t statement_id);
 
+// A conjunct that compares a column as it is with values, as a B-tree could serve it.
+bool ComparesBareColumn(const sql::Comparison& comparison);
+
 // Statements that name the table and ran at least so often outside of migrations.
 struct FrequentStatement {
   const trace::StatementRow* statement = nullptr;

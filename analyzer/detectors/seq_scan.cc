@@ -50,18 +50,11 @@ constexpr RuleInfo kInfo = {
     .enabled_by_default = false,  // missing-index says what to create, and what it costs
 };
 
-bool ComparesBareColumn(const sql::Comparison& comparison) {
-  using enum sql::Comparator;
-  return comparison.conjunct && comparison.subquery_depth == 0 && comparison.function.empty() && comparison.slot >= 0 &&
-         (comparison.comparator == kEqual || comparison.comparator == kInList || comparison.comparator == kAnyArray ||
-          comparison.comparator == kRange);
-}
-
 // Equality first, then one range: as an index would have them. None where one of them leads an index already.
 std::vector<int16_t> KeyOf(const Table& table, const trace::StatementRow& statement) {
   std::vector<int16_t> equal, range;
   for (const sql::Comparison& comparison : statement.facts.comparisons) {
-    if (!ComparesBareColumn(comparison)) continue;
+    if (!ComparesBareColumn(comparison) || comparison.subquery_depth > 0) continue;
     if (RelationOf(statement.facts, comparison.column) != table.relation->name) continue;
     const catalog::Column* column = table.Column(comparison.column.column);
     if (column == nullptr) continue;

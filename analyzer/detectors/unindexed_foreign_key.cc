@@ -59,7 +59,10 @@ Finding FindingOf(const advisor::BareForeignKey& bare, const catalog::IndexSpec&
   finding.relation = bare.relation->name;
   finding.title = fmt::format("{}.{} -> {}.{}", bare.relation->name, columns, bare.referenced->name,
                               ColumnsText(*bare.referenced, bare.key->referenced_columns));
-  const bool pays = bare.deletes > 0 || bare.joins > 0;
+  // A table that was never analysed may have ten rows or a billion.
+  const bool known = advisor::SizeOf(snapshot, *bare.relation).known;
+  const bool used = bare.deletes > 0 || bare.joins > 0;
+  const bool pays = used && known;
   finding.confidence = pays ? Confidence::kLikely : Confidence::kHint;
   finding.severity = pays ? Severity::kWarning : Severity::kInfo;
   finding.wasted_ns = 0;
@@ -76,13 +79,16 @@ Finding FindingOf(const advisor::BareForeignKey& bare, const catalog::IndexSpec&
     finding.evidence.push_back(
         {fmt::format("{} compare or join by it", Counted(static_cast<uint64_t>(bare.joins), "execution")),
          {{"joins", bare.joins}}});
-  if (!pays) finding.evidence.push_back({"the recording neither deletes from there nor joins by it", {}});
+  if (!used) finding.evidence.push_back({"the recording neither deletes from there nor joins by it", {}});
   if (bare.key->on_delete == 'c' || bare.key->on_delete == 'n')
     finding.evidence.push_back(
         {bare.key->on_delete == 'c' ? "ON DELETE CASCADE deletes along it" : "ON DELETE SET NULL updates along it",
          {}});
   const int64_t bytes = advisor::IndexBytes(spec, *bare.relation, 1, snapshot);
-  finding.evidence.push_back({fmt::format("the index would take about {}", Bytes(static_cast<uint64_t>(bytes))), {}});
+  finding.evidence.push_back(
+      {known ? fmt::format("the index would take about {}", Bytes(static_cast<uint64_t>(bytes)))
+             : fmt::format("{} was never analysed: how many rows it has is not known", bare.relation->name),
+       {}});
   finding.fix = IndexFix(snapshot, *bare.relation, spec, sql::Orm::kUnknown);
   finding.fix.advice = fmt::format("Create an index on {} ({}).", bare.relation->name, columns);
   return finding;

@@ -157,7 +157,7 @@ class Reader {
           catalog::MakeExplainer(job.target, *answer.snapshot, {.sandbox = job.source->sandbox && job.last}, &give_up_);
       answer.plans = PlanStatements(*planner, job.statements, kPlanBudget);
       const auto budget = !job.last ? kTrialBudget : job.source->sandbox ? kSandboxBudget : kLastTrialBudget;
-      Confirmed confirmed = ConfirmAdvice(connections, *planner, job.statements, job.uses, budget);
+      Confirmed confirmed = ConfirmAdvice(connections, *planner, job.statements, job.uses, answer.plans, budget);
       answer.trials = std::move(confirmed.trials);
       answer.slots = std::move(confirmed.slots);
     }

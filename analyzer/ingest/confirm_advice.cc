@@ -101,13 +101,13 @@ void ForgetOtherConstants(const advisor::Advice& advice, std::span<const Stateme
 
 Confirmed ConfirmAdvice(catalog::Connections& connections, catalog::Planner& planner,
                         std::span<const StatementToPlan> statements, std::span<const StatementUse> uses,
-                        std::chrono::milliseconds budget) {
+                        std::span<const trace::PlanRow> plans, std::chrono::milliseconds budget) {
   std::vector<SlotFact> facts = ReadSlotFacts(statements, uses);
   AddShares(connections, planner.snapshot(), uses, facts);
   Confirmed confirmed;
   for (SlotFact& fact : facts) confirmed.slots.push_back(std::move(fact.row));
   const std::vector<trace::StatementRow> rows = RowsOf(statements, uses);
-  const advisor::Workload workload = advisor::MakeWorkload(rows, confirmed.slots, planner.snapshot());
+  const advisor::Workload workload = advisor::MakeWorkload(rows, confirmed.slots, planner.snapshot(), plans);
   confirmed.trials = advisor::TryAdvice(workload, planner, SamplesOf(statements), budget);
   const advisor::Advice advice = advisor::Advise(workload, advisor::MakePageCostModel, {.trials = confirmed.trials});
   ForgetOtherConstants(advice, uses, planner.snapshot(), confirmed.slots);

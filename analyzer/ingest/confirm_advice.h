@@ -9,6 +9,7 @@
 #include "analyzer/catalog/connection.h"
 #include "analyzer/catalog/planner.h"
 #include "analyzer/ingest/samples.h"
+#include "analyzer/trace/plan_row.h"
 #include "analyzer/trace/slot_row.h"
 #include "analyzer/trace/trial_row.h"
 
@@ -22,6 +23,6 @@ struct Confirmed {
 // `budget`: for trials.
 Confirmed ConfirmAdvice(catalog::Connections& connections, catalog::Planner& planner,
                         std::span<const StatementToPlan> statements, std::span<const StatementUse> uses,
-                        std::chrono::milliseconds budget);
+                        std::span<const trace::PlanRow> plans, std::chrono::milliseconds budget);
 
 }  // namespace pgassay::ingest

@@ -176,3 +176,42 @@ def test_a_sandbox_without_a_database_is_one_sentence(pg: PrivatePostgres, pgass
     words = [pgassay_binary, "run", "--sandbox", "--trace", tmp_path / "x.db", "--", "true"]
     done = subprocess.run(words, env=pg.env("postgres"), capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "--sandbox needs --database" in done.stderr, done.stderr
+
+
+TENANTS = (
+    "CREATE TABLE invoices (id bigserial PRIMARY KEY, tenant int NOT NULL, kind int NOT NULL, note text NOT NULL); "
+    "INSERT INTO invoices (tenant, kind, note) SELECT i * 7919 % 500, i * 31 % 3000, repeat('x', 300) FROM generate_series(1, 30000) i; "
+    "ALTER TABLE invoices ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON invoices USING (tenant = current_setting('app.tenant')::int); "
+    "CREATE TABLE notes (invoice_id int PRIMARY KEY, word text); INSERT INTO notes SELECT i, 'w' FROM generate_series(1, 30000) i; "
+    "CREATE VIEW special AS SELECT i.id, n.word FROM invoices i JOIN notes n ON n.invoice_id = i.id WHERE i.kind = 17; "
+)
+
+
+@pytest.mark.parametrize("extension", ["hypopg", "plpgsql"])
+def test_a_policys_condition_counts_as_the_statements(pg: PrivatePostgres, run_pgassay: Callable[..., Run], database: str, extension: str) -> None:
+    """With row-level security by a custom setting no statement says which tenant it is for: the plan does."""
+    role = f"tenant_of_{database}"
+    pg.psql(f"{TENANTS} ANALYZE; CREATE EXTENSION IF NOT EXISTS {extension}; CREATE ROLE {role}; GRANT SELECT ON invoices TO {role}", database)
+    lines = [
+        f"run('SET ROLE {role}')",
+        "for i in range(12):",
+        "    run(f\"SELECT set_config('app.tenant', '{i}', false)\")",
+        "    run('SELECT id, note FROM invoices').fetchall()",
+    ]
+    try:
+        flagged = run_pgassay(client(*lines), flags=["--database=auto"], dbname=database)
+        assert titles(flagged) == ["invoices (tenant)"], flagged.findings
+        said = how(next(f for f in flagged.findings if f["rule"] == "missing-index"))
+        assert said.startswith("hypothetical:" if extension == "hypopg" else "modelled:"), said
+        pg.psql("CREATE INDEX ON invoices (tenant); ANALYZE invoices", database)
+        assert titles(run_pgassay(client(*lines), flags=["--database=auto"], dbname=database)) == []
+    finally:
+        pg.psql(f"DROP OWNED BY {role}; DROP ROLE {role}", database)
+
+
+def test_a_views_condition_counts_as_the_statements(pg: PrivatePostgres, run_pgassay: Callable[..., Run], database: str) -> None:
+    pg.psql(f"{TENANTS} ANALYZE; CREATE EXTENSION hypopg", database)
+    program = client("for i in range(12): run('SELECT id, word FROM special').fetchall()")
+    assert titles(run_pgassay(program, flags=["--database=auto"], dbname=database)) == ["invoices (kind)"]
+    pg.psql("CREATE INDEX ON invoices (kind); ANALYZE invoices", database)
+    assert titles(run_pgassay(program, flags=["--database=auto"], dbname=database)) == []

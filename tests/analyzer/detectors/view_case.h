@@ -9,6 +9,7 @@
 //   units            {id, kind, label, scope, phase, joined_to, database_ms, flags}
 //   unit_statements, repeats, edges: the rows' own names; statement ids as "statement", "parent", "child"
 //   tables           catalog_case.h
+//   slots            {statement, slot, executions, top, literals, named, share, constant}
 //   plans            {statement, kind, how, plan: EXPLAIN's JSON, without the array and "Plan" around it}, of "tables"
 #pragma once
 
@@ -49,6 +50,7 @@ class ViewCase {
       view_.catalogs.push_back(std::move(*snapshot));
     }
     for (const Json& item : json.value("plans", Json::array())) view_.plans.push_back(PlanOf(item));
+    for (const Json& item : json.value("slots", Json::array())) view_.slots.push_back(SlotOf(item));
     detectors::ResolveJoinedUnits(view_);
   }
   const TraceView& view() const { return view_; }
@@ -144,6 +146,19 @@ class ViewCase {
     }
     row.how = json.value("how", "planned with the values of one execution");
     row.plan_json = Json::array({{{"Plan", json.at("plan")}}}).dump();
+    return row;
+  }
+
+  static trace::SlotRow SlotOf(const Json& json) {
+    trace::SlotRow row;
+    row.statement_id = json.at("statement").get<int64_t>();
+    row.slot = json.at("slot").get<int>();
+    row.executions = Count(json, "executions");
+    row.top_executions = Count(json, "top", row.executions);
+    row.literals = Count(json, "literals");
+    row.named = Count(json, "named");
+    row.share = json.value("share", -1.0);
+    row.constant = json.value("constant", "");
     return row;
   }
 

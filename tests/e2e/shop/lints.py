@@ -94,6 +94,16 @@ LINTS = [
         tuple(f"""SELECT id FROM gadgets WHERE attributes @> '{{"colour": {i}}}'""" for i in range(8)),
     ),
     Lint(
+        "hot state",
+        "CREATE TABLE chores (id bigserial PRIMARY KEY, state text CHECK (state IN ('waiting', 'done')), due int, note text)",
+        "CREATE TABLE chores (id bigserial PRIMARY KEY, state text CHECK (state IN ('waiting', 'done')), due int, note text); "
+        "CREATE INDEX ON chores (due) WHERE state = 'waiting'",
+        found("partial-for-status", "chores.state", "likely"),
+        "INSERT INTO chores (state, due, note) SELECT CASE WHEN i % 100 = 0 THEN 'waiting' ELSE 'done' END, i * 7919 % 30011, repeat('x', 300) "
+        "FROM generate_series(1, 30000) i",
+        ("SELECT id, note FROM chores WHERE state = 'waiting' ORDER BY due LIMIT 5",) * 12,
+    ),
+    Lint(
         "audit",
         "CREATE TABLE audit_logs (id bigserial PRIMARY KEY, table_name text, record_id bigint); "
         "CREATE INDEX ON audit_logs (table_name); CREATE INDEX ON audit_logs (record_id)",
