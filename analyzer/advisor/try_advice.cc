@@ -19,7 +19,7 @@ using catalog::Planner;
 using catalog::WorkloadStatement;
 using Clock = std::chrono::steady_clock;
 
-constexpr size_t kExecutions = 10;      // of a statement; each is planned two to four times
+constexpr size_t kExecutions = 5;       // of a statement; each is planned two to four times
 constexpr size_t kBuiltExecutions = 1;  // where each plan builds the indexes again
 constexpr int kRounds = 6;              // of advice without what was refuted
 // A later budget takes other indexes than no budget does: of the heap.

@@ -35,7 +35,7 @@ constexpr std::chrono::milliseconds kAskBudget{2200};   // for plans, trials and
 constexpr std::chrono::milliseconds kPlanBudget{1000};  // of it
 constexpr std::chrono::milliseconds kTrialBudget{800};  // of it
 // When the recording ends, its databases are hardly dropped any more.
-constexpr std::chrono::milliseconds kLastTrialBudget{3000};
+constexpr std::chrono::milliseconds kLastTrialBudget{5000};
 constexpr std::chrono::milliseconds kSandboxBudget{60'000};
 constexpr size_t kPlannedStatements = 200;
 

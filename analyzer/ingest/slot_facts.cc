@@ -12,6 +12,10 @@ namespace {
 
 using sql::SlotLiteral;
 
+// As the advisor takes a value for a constant.
+constexpr uint64_t kLeastExecutions = 10;
+constexpr double kOneValue = 0.95;  // of the executions
+
 // One slot of one execution.
 struct Held {
   const SlotLiteral* literal = nullptr;
@@ -83,7 +87,9 @@ SlotFact OfEquality(const SlotUse& use, const std::vector<Execution>& executions
   }
   if (literals) fact.row.literals = use.executions;
   if (named) fact.row.named = use.executions;
-  if (use.executions > 0) FindConstant(executions, literals, fact);
+  const bool one_value = use.executions >= kLeastExecutions &&
+                         static_cast<double>(use.top()) >= kOneValue * static_cast<double>(use.executions);
+  if (one_value) FindConstant(executions, literals, fact);
   return fact;
 }
 

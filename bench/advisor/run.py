@@ -185,6 +185,37 @@ def record(database: Database, folder: Path, binary: str) -> Path:
     return trace
 
 
+def advise(trace: Path, binary: str, *words: str) -> list[dict[str, Any]]:
+    said = subprocess.run([binary, "advise", trace, "--format", "json", *words], capture_output=True, text=True, check=True)
+    return [one for one in json.loads(said.stdout)["findings"] if one["rule"] == "missing-index"]
+
+
+def predictions(database: Database, trace: Path, binary: str) -> None:
+    """What the recorder's trials promised of the advice without a budget, and the planner's costs once it is built: a line for each statement and B-tree."""
+    findings = advise(trace, binary)
+    promised: dict[int, list[tuple[str, float]]] = {}
+    for finding in findings:
+        page = subprocess.run([binary, "show", trace, finding["id"], "--format", "json"], capture_output=True, text=True, check=True)
+        for change in json.loads(page.stdout)["plan_changes"]:
+            promised.setdefault(int(change["statement_id"][1:]), []).append((finding["title"], change["cost_after"]))
+    for finding in findings:
+        database.ask(finding["fix"]["sql"].replace(" CONCURRENTLY", ""))
+    database.ask("ANALYZE")
+    good, lines = 0, []
+    for number, (weight, sql) in enumerate(database.workload.statements, 1):
+        for title, cost in promised.get(number, []):
+            if " gin " in title or " brin " in title:
+                continue
+            costs = [database.plan(at(sql, i + 1))["Plan"]["Total Cost"] for i in range(weight)]
+            real = sum(costs) / len(costs)
+            good += abs(cost - real) <= 0.2 * real
+            lines.append(f"{title} for statement {number}: {cost:.1f} promised, {real:.1f} after building")
+    tried = sum("hypothetical:" in fact["text"] for finding in findings for fact in finding["evidence"])
+    print(f"\n{len(findings)} indexes without a budget, {tried} confirmed by HypoPG; of {len(lines)} promised costs {good} are within a fifth of the planner's after building.\n")
+    print("\n".join(lines))
+    database.drop()
+
+
 def run(database: Database, trace: Path, binary: str) -> None:
     workload, nothing = database.workload, measure(database)
     print(f"\n### {workload.name}: {len(workload.statements)} statements, heap {database.heap / 1e6:.0f} MB\n")
@@ -195,8 +226,7 @@ def run(database: Database, trace: Path, binary: str) -> None:
         for share in BUDGETS:
             budget, started, calls = share * database.heap, time.monotonic(), 0
             if steps is None:
-                said = subprocess.run([binary, "advise", trace, "--budget", str(int(budget)), "--format", "json"], capture_output=True, text=True, check=True)
-                ddl = [one["fix"]["sql"] for one in json.loads(said.stdout)["findings"] if one["rule"] == "missing-index"]
+                ddl = [one["fix"]["sql"] for one in advise(trace, binary, "--budget", str(int(budget)))]
             else:
                 what_if = WhatIf(database)
                 chosen = greedy(what_if, budget, steps)
@@ -225,7 +255,9 @@ def main() -> None:
     with PrivatePostgres(settings={"shared_buffers": "256MB"}) as server, tempfile.TemporaryDirectory(prefix="advise-bench-") as folder:
         for workload in WORKLOADS:
             database = Database(server, workload)
-            run(database, record(database, Path(folder), binary), binary)
+            trace = record(database, Path(folder), binary)
+            run(database, trace, binary)
+            predictions(database, trace, binary)
 
 
 if __name__ == "__main__":

@@ -171,7 +171,7 @@ TEST_F(TraceFile, WhatIsNoTraceIsRefusedAndLeftAlone) {
   const std::string older = directory_ + "/older";
   RunSql(foreign, "CREATE TABLE execution (x)");
   WriteBytes(newer, trace);
-  RunSql(newer, "PRAGMA user_version = 7");
+  RunSql(newer, "PRAGMA user_version = 4711");
   WriteBytes(older, trace);
   RunSql(older, "PRAGMA user_version = 0");
   WriteBytes(directory_ + "/empty", "");
@@ -183,7 +183,7 @@ TEST_F(TraceFile, WhatIsNoTraceIsRefusedAndLeftAlone) {
   ASSERT_EQ(mkfifo((directory_ + "/fifo").c_str(), 0600), 0);
   const std::pair<const char*, std::string> cases[] = {
       {"foreign", "a database of another program"},
-      {"newer", "has trace format 7; this pgassay knows up to " + std::to_string(kFormat)},
+      {"newer", "has trace format 4711; this pgassay knows up to " + std::to_string(kFormat)},
       {"older", "has trace format 0"},
       {"empty", "is empty"},
       {"text", "is no pgassay trace"},
