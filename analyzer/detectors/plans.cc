@@ -29,7 +29,7 @@ std::optional<StatementPlan> UnservedPlanOf(const TraceView& view, const Table& 
   // Most plans are not worth reading for this.
   const bool scans = std::ranges::any_of(view.plans, [&](const trace::PlanRow& row) {
     return row.statement_id == statement_id && row.kind == trace::PlanKind::kNoSequentialScans &&
-           !row.sequential_scans.empty();
+           row.plan_json.contains("Seq Scan");
   });
   if (!scans) return std::nullopt;
   auto plan = PlanOf(view, *table.snapshot, statement_id);

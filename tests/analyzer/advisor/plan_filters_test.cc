@@ -29,20 +29,19 @@ TEST(PlanFilters, MakeCandidatesOfWhatNoStatementSays) {
   tests::ShopCatalog shop = tests::OrdersShop();
   const int64_t id = shop.Ran("SELECT id, total FROM orders", 100, 2000);
   trace::PlanRow row{.statement_id = id};
-  row.plan_json = R"([{"Plan": {"Node Type": "Seq Scan", "Schema": "public", "Relation Name": "orders",
-    "Alias": "orders", "Total Cost": 31000, "Plan Rows": 20, "Filter": "(orders.user_id = (current_setting($1))::bigint)"
-}
-}])";
+  row.plan_json = R"json([{"Plan": {"Node Type": "Seq Scan", "Schema": "public", "Relation Name": "orders",
+    "Alias": "orders", "Total Cost": 31000, "Plan Rows": 20,
+    "Filter": "(orders.user_id = (current_setting($1))::bigint)"}}])json";
   const auto lines = [&](const std::vector<trace::PlanRow>& plans) {
-  const Workload workload = MakeWorkload(shop.statements, shop.slots, shop.snapshot, plans);
-  Names made;
-  for (const Candidate& candidate : MakeCandidates(workload)) made.push_back(shop.Line(candidate.spec));
-  return made;
+    const Workload workload = MakeWorkload(shop.statements, shop.slots, shop.snapshot, plans);
+    Names made;
+    for (const Candidate& candidate : MakeCandidates(workload)) made.push_back(shop.Line(candidate.spec));
+    return made;
   };
-EXPECT_EQ(lines({}), Names{});
-EXPECT_EQ(lines({row}), (Names{"public.orders USING btree (user_id)"}));
-row.database = "another";
-EXPECT_EQ(lines({row}), Names{});
+  EXPECT_EQ(lines({}), Names{});
+  EXPECT_EQ(lines({row}), (Names{"public.orders USING btree (user_id)"}));
+  row.database = "another";
+  EXPECT_EQ(lines({row}), Names{});
 }
 
 }  // namespace
