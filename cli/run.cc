@@ -69,6 +69,7 @@ SupervisorOptions OptionsFor(const AddressPlan& plan, const Encryption& encrypti
 // Of a list of hosts one is enough: that is what such lists are for.
 Result<> CheckServers(const AddressPlan& plan, const Encryption& encryption) {
   std::vector<std::vector<size_t>> places;
+  places.reserve(plan.urls.size() + plan.hosts.size() + 1);
   for (const UrlPlace& place : plan.urls) places.push_back(place.upstreams);
   for (const HostPlace& place : plan.hosts) places.push_back({place.upstream});
   if (plan.libpq) places.push_back(plan.libpq->upstreams);
@@ -92,6 +93,7 @@ Result<> CheckServers(const AddressPlan& plan, const Encryption& encryption) {
 
 void SayWhatIsRecorded(const AddressPlan& plan, const SupervisorOptions& options) {
   std::vector<std::string> servers;
+  servers.reserve(plan.upstreams.size());
   for (size_t i = 0; i < plan.upstreams.size(); ++i) {
     servers.push_back(
         fmt::format("{} ({})", relay::ToString(plan.upstreams[i].address), fmt::join(plan.VariablesOf(i), ", ")));
@@ -168,6 +170,7 @@ int Attend(pid_t child, Signals& signals, Supervisor& supervisor, ConnectionWatc
 
 std::vector<uint16_t> Ports(const std::vector<relay::Address>& addresses) {
   std::vector<uint16_t> ports;
+  ports.reserve(addresses.size());
   for (const relay::Address& address : addresses) ports.push_back(address.port);
   return ports;
 }
@@ -210,10 +213,11 @@ int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const Enc
   const UniqueFd passwords = LendPasswords(environment, plan, ports, Machine::ThisOne());
   const auto child = StartChild(program, invocation.child, environment, mask);
   if (!child) {
-    static_cast<void>(supervisor->Stop());
+    if (const auto stopped = supervisor->Stop(); !stopped) Say(stopped.error().message);
     return Trouble(child.error().message);
   }
   std::vector<uint16_t> upstream_ports;
+  upstream_ports.reserve(plan.upstreams.size());
   for (const Upstream& upstream : plan.upstreams) upstream_ports.push_back(upstream.address.port);
   ConnectionWatch watch(*child, upstream_ports, ports);
   LiveFindings findings(options.trace.path, invocation.settings.rules());

@@ -63,6 +63,7 @@ Json StatementOf(const Report& report, const trace::StatementRow& statement) {
 
 Json StatementsOf(const Report& report) {
   std::vector<const trace::StatementRow*> ranked;
+  ranked.reserve(report.statements.size());
   for (const trace::StatementRow& statement : report.statements) ranked.push_back(&statement);
   std::ranges::stable_sort(ranked, std::greater{}, &trace::StatementRow::database_ns);
   std::set<int64_t> wanted;

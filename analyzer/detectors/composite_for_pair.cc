@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "analyzer/detectors/index_fix.h"
@@ -125,10 +126,10 @@ class Pairs {
     finding.evidence.push_back(
         {fmt::format("both fixed in {} of {} on the table", Count(use.calls), Counted(calls, "execution")),
          {{"executions", static_cast<double>(use.calls)}, {"share", share}}});
+    const auto rounded = [](double rows) { return static_cast<uint64_t>(std::llround(rows)); };
     finding.evidence.push_back(
         {fmt::format("one {} has {} on average, one {} has {}, both together {} if they are independent", a.name,
-                     Counted(static_cast<uint64_t>(per_a + 0.5), "row"), b.name,
-                     Counted(static_cast<uint64_t>(per_b + 0.5), "row"), Count(static_cast<uint64_t>(together + 0.5))),
+                     Counted(rounded(per_a), "row"), b.name, Counted(rounded(per_b), "row"), Count(rounded(together))),
          {{"rows_per_first", per_a}, {"rows_per_second", per_b}, {"rows_together", together}}});
     finding.fix = NewIndexFix(*table.snapshot, *table.relation, {.keys = {{.attnum = a.attnum}, {.attnum = b.attnum}}},
                               SenderOf(view_, use));
