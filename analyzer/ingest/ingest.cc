@@ -189,7 +189,8 @@ class Ingest::State {
                 .database = std::string(opened.database),
                 .user = std::string(opened.user),
                 .application_name = std::string(opened.application_name),
-                .time_ns = opened.connected_ns};
+                .time_ns = opened.connected_ns,
+                .logged_in_ns = opened.time_ns};
     row.client_address = opened.client_address;
     row.upstream_address = opened.upstream_address;
     row.server_version = opened.server_version;

@@ -97,7 +97,8 @@ struct SessionInfo {
   int64_t client_process = 0;                // pid, 0: unknown
   std::vector<int64_t> client_parents = {};  // of it, nearest first, as far as they matter to scopes
   std::string database, user, application_name;
-  int64_t time_ns = 0;
+  int64_t time_ns = 0;       // connected
+  int64_t logged_in_ns = 0;  // 0: not known
 };
 
 // One unit of work. Written again whenever it changed.

@@ -92,16 +92,18 @@ class Traffic {
  public:
   explicit Traffic(uint64_t seed = 1) : random(seed) {}
 
-  Connection& Connect(int64_t process, int64_t at_ns = kS, const std::string& application = "app") {
+  Connection& Connect(int64_t process, int64_t at_ns = kS, const std::string& application = "app",
+                      int64_t login_ns = 0) {
     Connection& connection = connections_.emplace_back();
     connection.session_id = connections_.size();
-    connection.now_ns = at_ns;
+    connection.now_ns = at_ns + login_ns;
     sessions_.push_back({.session_id = connection.session_id,
                          .client_process = process,
                          .database = "shop",
                          .user = "app",
                          .application_name = application,
-                         .time_ns = at_ns});
+                         .time_ns = at_ns,
+                         .logged_in_ns = at_ns + login_ns});
     return connection;
   }
   // The processes above the one of the connection that was made last, nearest first.
