@@ -40,6 +40,7 @@ std::string OwnerOf(const GateConfig& config, const trace::SessionSummary& sessi
 Result<> CheckServiceName(const std::string& name, const GateConfig& config) {
   if (name.empty() || config.services.contains(name)) return {};
   std::vector<std::string_view> known;
+  known.reserve(config.services.size());
   for (const auto& [each, service] : config.services) known.push_back(each);
   return Fail(fmt::format("--service {} is not in pgassay.toml: it has no [service.{}]{}", name, name,
                           DidYouMean(name, known)));

@@ -137,6 +137,7 @@ class Maker {
       return std::tuple(-a.shared, a.share) < std::tuple(-b.shared, b.share);
     });
     std::vector<IndexKey> keys;
+    keys.reserve(ranked.size());
     for (const Ranked& each : ranked) keys.push_back(each.key);
     if (keys.size() > kMaxEqualities) keys.resize(kMaxEqualities);
     return keys;

@@ -35,6 +35,7 @@ void RaiseDescriptorLimit(int max_connections) {
 
 Result<std::vector<Listener>> BindListeners(const RelayOptions& options) {
   std::vector<Address> addresses;
+  addresses.reserve(options.routes.size() + 1);
   for (const Route& route : options.routes) addresses.push_back(route.listen);
   if (options.control) addresses.push_back(options.control->listen);
   std::vector<Listener> listeners;
