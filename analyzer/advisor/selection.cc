@@ -122,6 +122,7 @@ class Selector {
       }
     };
     std::vector<Entry> left;
+    left.reserve(candidates_.size());
     for (size_t i = 0; i < candidates_.size(); ++i) left.push_back({1e300, i, 0});
     for (size_t round = 1;; ++round) {
       std::priority_queue<Entry> queue(std::less<Entry>{}, std::move(left));

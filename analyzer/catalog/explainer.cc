@@ -32,6 +32,7 @@ bool MayBePlanned(sql::Operation operation) {
 
 std::vector<Parameter> ParametersOf(const Sample& sample) {
   std::vector<Parameter> parameters;
+  parameters.reserve(sample.binds.size());
   for (const BindValue& bind : sample.binds) {
     parameters.push_back({.value = bind.null ? std::nullopt : std::optional(bind.value),
                           .binary = bind.binary,

@@ -36,12 +36,14 @@ class Tasks {
       case MeasureKind::kKeyRange:
         return c.size() == 1 ? KeyRange(*relation, table, c[0], task.columns[0]) : Asked{};
       case MeasureKind::kContainment:
-        return c.size() == 1 && o.size() == 1 ? Containment(*relation, table, c[0], QualifiedName(*other), o[0])
-                                              : Asked{};
+        return c.size() == 1 && other != nullptr && o.size() == 1
+                   ? Containment(*relation, table, c[0], QualifiedName(*other), o[0])
+                   : Asked{};
       case MeasureKind::kAgreement:
         return c.size() == 2 ? Agreement(*relation, table, c[0], c[1]) : Asked{};
       case MeasureKind::kCopy:
-        return c.size() == 2 && o.size() == 2 ? Copy(*relation, table, c, QualifiedName(*other), o) : Asked{};
+        return c.size() == 2 && other != nullptr && o.size() == 2 ? Copy(*relation, table, c, QualifiedName(*other), o)
+                                                                  : Asked{};
       case MeasureKind::kMidnight:
         return c.size() == 1 ? Midnight(*relation, table, c[0]) : Asked{};
       case MeasureKind::kTextValues:

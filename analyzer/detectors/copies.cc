@@ -55,7 +55,7 @@ const catalog::Column* OriginalOf(const Reference& target, const std::string& st
   for (const catalog::Column& column : target.relation->columns) {
     if (column.attnum == target.key || column.type_category != copy.type_category) continue;
     const std::string other = lineage::FoldWords(column.name);
-    if (name == stem + "_" + other || (name == other && !IsCommonName(name))) return &column;
+    if (name == fmt::format("{}_{}", stem, other) || (name == other && !IsCommonName(name))) return &column;
   }
   return nullptr;
 }
