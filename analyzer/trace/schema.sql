@@ -307,7 +307,7 @@ CREATE TABLE repeat (              -- same statement, same values, same result, 
   PRIMARY KEY (unit_id, statement_id, parameters_hash)
 ) WITHOUT ROWID;
 
-CREATE TABLE execution_block (     -- the timeline, some hundred executions a row: a row each would cost ten times the processor time
+CREATE TABLE execution_block (     -- the timeline, some hundred executions a row: a row each would cost twice the processor time
   first_no INTEGER PRIMARY KEY,         -- number of its first execution
   last_no INTEGER NOT NULL,             -- and of its last: blocks do not overlap
   sent_ns INTEGER NOT NULL,             -- what the executions' sent_ns count from
