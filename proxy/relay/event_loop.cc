@@ -71,13 +71,13 @@ void EventLoop::Run() {
         handshake = &watched;
       }
     }
-    DecodeKept();
     if (handshake != nullptr) OnEvent(*handshake, 0);
     if (!deadlines_.empty() || accept_again_ns_ != 0 || stopping_) {
       now_ns_ = MonotonicNowNs();
       OnDeadlines();
       if (stopping_ && EndDrain(count <= 0)) break;
     }
+    DecodeKept();  // a login that a handshake or a deadline let begin too
     closed_.clear();
     if (control_) {
       control_->FreeClosed();
