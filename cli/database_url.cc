@@ -8,17 +8,13 @@
 #include <cctype>
 #include <utility>
 
+#include "proxy/base/lower_case.h"
+
 namespace pgassay::cli {
 
 namespace {
 
 constexpr std::string_view kLoopback = "127.0.0.1";
-
-std::string Lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
 
 std::vector<std::string_view> Split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -52,7 +48,7 @@ std::optional<UrlDialect> DialectOf(std::string_view driver) {
 
 std::optional<Scheme> ParseScheme(std::string_view text) {
   const size_t slashes = text.find("://");
-  const std::string start = Lower(text.substr(0, std::min<size_t>(text.size(), 64)));
+  const std::string start = LowerCase(text.substr(0, std::min<size_t>(text.size(), 64)));
   if (start.starts_with("jdbc:") || start.starts_with("r2dbc:")) {
     // jdbc:postgresql://…, jdbc:postgresql:database, jdbc:otel:postgresql://…; Testcontainers' jdbc:tc: starts its own
     // server.
@@ -184,7 +180,7 @@ void NoteTlsDemand(std::string_view lower_name, const std::string& value, std::s
   TlsDemand demand = TlsDemand::kUnsaid;
   if (IsIn(lower_name, {"sslmode", "ssl", "requiressl"})) {
     demand = value.empty() ? TlsDemand::kRequire : ParseTlsDemand(value);
-  } else if (IsIn(lower_name, {"channel_binding", "channelbinding", "gssencmode"}) && Lower(value) == "require") {
+  } else if (IsIn(lower_name, {"channel_binding", "channelbinding", "gssencmode"}) && LowerCase(value) == "require") {
     demand = TlsDemand::kRequire;
   }
   if (demand > url.tls) {
@@ -244,7 +240,7 @@ std::string PercentDecoded(std::string_view text) {
 }
 
 TlsDemand ParseTlsDemand(std::string_view value) {
-  const std::string word = Lower(value);
+  const std::string word = LowerCase(value);
   if (IsIn(word, {"disable", "false", "0", "off", "no", "allow"})) return TlsDemand::kOff;
   if (word == "prefer") return TlsDemand::kPrefer;
   if (word == "verify-ca") return TlsDemand::kVerifyCa;
@@ -287,10 +283,10 @@ Result<DatabaseUrl> ParseDatabaseUrl(std::string_view text) {
     if (name == "service") {
       url.service = value;
     }
-    NoteTlsDemand(Lower(name), value, parameter, url);
-    if (Lower(name) == "sslrootcert") url.tls_files.ca = value;
-    if (Lower(name) == "sslcert") url.tls_files.certificate = value;
-    if (Lower(name) == "sslkey") url.tls_files.key = value;
+    NoteTlsDemand(LowerCase(name), value, parameter, url);
+    if (LowerCase(name) == "sslrootcert") url.tls_files.ca = value;
+    if (LowerCase(name) == "sslcert") url.tls_files.certificate = value;
+    if (LowerCase(name) == "sslkey") url.tls_files.key = value;
     url.parameters.emplace_back(parameter);
   }
   ApplyHostParameters(found, url);
@@ -303,13 +299,13 @@ std::string UrlThroughPorts(const DatabaseUrl& url, const std::vector<uint16_t>&
   if (hosts_as_parameters) parameters.push_back(HostParametersThroughPorts(ports, url.dialect));
   bool sslmode_seen = false, tls_written = false;
   const bool tls_said = std::ranges::any_of(url.parameters, [&](const std::string& parameter) {
-    const std::string name = Lower(NameAndValue(parameter).first);
+    const std::string name = LowerCase(NameAndValue(parameter).first);
     sslmode_seen |= IsTlsParameter(name) && name != "ssl";
     return IsTlsParameter(name);
   });
   const std::string_view off = TlsOff(url.dialect, sslmode_seen);
   for (const std::string& parameter : url.parameters) {
-    if (!IsTlsParameter(Lower(NameAndValue(parameter).first))) {
+    if (!IsTlsParameter(LowerCase(NameAndValue(parameter).first))) {
       parameters.push_back(parameter);
     } else if (!tls_written && !off.empty()) {
       parameters.emplace_back(off);  // where the first of them stood

@@ -7,6 +7,7 @@
 
 #include "analyzer/detectors/words.h"
 #include "analyzer/lineage/relation_rules.h"
+#include "proxy/base/lower_case.h"
 
 namespace pgassay::detectors {
 namespace {
@@ -72,9 +73,8 @@ bool IsDeliberate(const Table& table, const catalog::Column& copy) {
   if (HasWord(copy.name, {"snapshot", "original", "frozen", "historic", "historical", "cached", "denormalized"}) ||
       copy.name.contains("_at_"))
     return true;
-  for (std::string comment : {copy.comment, table.relation->comment}) {
-    std::ranges::transform(comment, comment.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const std::string& said : {copy.comment, table.relation->comment}) {
+    const std::string comment = LowerCase(said);
     for (const char* word : {"snapshot", "denormal", "deliberate", "copied on purpose", "at the time"}) {
       if (comment.contains(word)) return true;
     }

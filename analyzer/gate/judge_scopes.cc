@@ -133,6 +133,7 @@ class Scopes {
     std::ranges::stable_sort(rest, std::greater{}, [](const Delta& d) { return d.change.to - d.change.from; });
     rest.resize(std::min<size_t>(rest.size(), 3));
     std::vector<std::string> parts;
+    parts.reserve(rest.size());
     for (const Delta& delta : rest)
       parts.push_back(fmt::format("{} {} -> {}", delta.skeleton, Count(delta.change.from), Count(delta.change.to)));
     Add(EntryKind::kGrowth, c_.policy.growth, label, "", {"queries", from, to},

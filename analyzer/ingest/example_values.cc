@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "proxy/base/lower_case.h"
+
 namespace pgassay::ingest {
 namespace {
 
@@ -24,12 +26,6 @@ constexpr auto kSecretWords = std::to_array<std::string_view>(
 // How credentials begin, in lower case.
 constexpr auto kSecretBeginnings = std::to_array<std::string_view>(
     {"scram-sha-256$", "-----begin", "$2a$", "$2b$", "$2y$", "$argon2", "$1$", "$5$", "$6$", "eyj"});
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
-}
 
 bool NamesSecret(std::string_view lower) {
   return std::ranges::any_of(kSecretWords, [&](std::string_view word) { return lower.contains(word); });
@@ -50,7 +46,7 @@ bool HasLogin(std::string_view lower) {
 }
 
 bool LooksSecret(std::string_view value) {
-  const std::string lower = Lower(value);
+  const std::string lower = LowerCase(value);
   return NamesSecret(lower) || IsMd5Verifier(lower) || HasLogin(lower) ||
          std::ranges::any_of(kSecretBeginnings, [&](std::string_view word) { return lower.starts_with(word); });
 }
@@ -115,7 +111,7 @@ bool MayKeepValues(const sql::Facts& facts, std::string_view sql) {
   using enum sql::Operation;
   const bool rows = facts.operation == kSelect || facts.operation == kInsert || facts.operation == kUpdate ||
                     facts.operation == kDelete || facts.operation == kMerge;
-  return rows && facts.parsed && !facts.catalog_only && !NamesSecret(Lower(sql));
+  return rows && facts.parsed && !facts.catalog_only && !NamesSecret(LowerCase(sql));
 }
 
 bool ExampleValues::Wants(int64_t statement_id, uint64_t parameters_hash) const {

@@ -54,6 +54,7 @@ void Samples::Count(int64_t statement_id, const sql::Facts& facts, uint64_t rows
 
 std::vector<StatementUse> Samples::Uses() const {
   std::vector<StatementUse> uses;
+  uses.reserve(uses_.size());
   for (const auto& [id, use] : uses_) uses.push_back(use);
   std::ranges::sort(uses, {}, &StatementUse::statement_id);
   return uses;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "analyzer/sql/lexer.h"
+#include "proxy/base/lower_case.h"
 
 namespace pgassay::ingest {
 namespace {
@@ -14,12 +15,6 @@ using sql::TokenKind;
 constexpr auto kReported = std::to_array<std::string_view>(
     {"search_path", "DateStyle", "IntervalStyle", "TimeZone", "standard_conforming_strings"});
 constexpr size_t kMaxSettings = 100;  // of a session; whoever makes more of them is not followed
-
-std::string Folded(std::string_view text) {
-  std::string folded(text);
-  std::ranges::transform(folded, folded.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-  return folded;
-}
 
 class Statement {
  public:
@@ -42,7 +37,7 @@ class Statement {
   bool AtEnd() const { return at_ >= lexed_.tokens.size() || At().kind == TokenKind::kSemicolon; }
   std::string_view TextOf(const sql::Token& token) const { return text_.substr(token.begin, token.end - token.begin); }
   bool TakeWord(std::string_view word) {
-    if (At().kind != TokenKind::kWord || Folded(TextOf(At())) != word) return false;
+    if (At().kind != TokenKind::kWord || LowerCase(TextOf(At())) != word) return false;
     ++at_;
     return true;
   }
@@ -55,7 +50,7 @@ class Statement {
   std::string Name() {
     std::string name;
     while (At().kind == TokenKind::kWord || At().kind == TokenKind::kQuotedWord) {
-      name += Folded(sql::IdentifierName(text_, At()));
+      name += LowerCase(sql::IdentifierName(text_, At()));
       ++at_;
       if (!Take(TokenKind::kDot)) break;
       name += '.';
@@ -122,7 +117,7 @@ class Statement {
         At(2).kind != TokenKind::kString || At(3).kind != TokenKind::kComma) {
       return std::nullopt;
     }
-    SettingChange change{.name = Folded(sql::LiteralValue(text_, At())), .value = sql::LiteralValue(text_, At(2))};
+    SettingChange change{.name = LowerCase(sql::LiteralValue(text_, At())), .value = sql::LiteralValue(text_, At(2))};
     at_ += 4;
     change.local = TakeWord("true");
     if (!change.local && !TakeWord("false")) return std::nullopt;
@@ -162,7 +157,7 @@ std::vector<std::pair<std::string, std::string>> ReadOptions(std::string_view op
     }
     const size_t equals = word.find('=');
     if (equals == std::string::npos || equals == 0) continue;
-    std::string name = Folded(word.substr(0, equals));
+    std::string name = LowerCase(word.substr(0, equals));
     std::ranges::replace(name, '-', '_');
     settings.emplace_back(std::move(name), word.substr(equals + 1));
   }
@@ -234,7 +229,7 @@ void SessionSettings::OnReport(std::string_view name, std::string_view value) {
     return;
   }
   if (std::ranges::find(kReported, name) == kReported.end()) return;
-  std::string& now = now_[Folded(name)];
+  std::string& now = now_[LowerCase(name)];
   if (now == value) return;
   now = value;
   context_.reset();

@@ -5,20 +5,15 @@
 #include <string>
 
 #include "analyzer/sql/lexer.h"
+#include "proxy/base/lower_case.h"
 
 namespace pgassay::sql {
 namespace {
 
 constexpr std::string_view kNames[] = {"", "sqlalchemy", "django", "rails", "prisma", "typeorm", "hibernate"};
 
-std::string Folded(std::string_view text) {
-  std::string folded(text);
-  std::ranges::transform(folded, folded.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return folded;
-}
-
 Orm Named(std::string_view text) {
-  const std::string name = Folded(text);
+  const std::string name = LowerCase(text);
   for (size_t i = 1; i < std::size(kNames); ++i) {
     if (name.contains(kNames[i])) return static_cast<Orm>(i);
   }

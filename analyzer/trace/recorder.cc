@@ -506,10 +506,8 @@ class Recorder::State {
     if (max_executions_ == 0 || last_execution_no_ <= static_cast<int64_t>(max_executions_))
       return writer_->WriteExecutions(executions_);
     const int64_t from_no = last_execution_no_ - static_cast<int64_t>(max_executions_) + 1;
-    std::vector<TimelineInsert> kept;
-    std::copy_if(executions_.begin(), executions_.end(), std::back_inserter(kept),
-                 [&](const TimelineInsert& execution) { return execution.execution_no >= from_no; });
-    if (auto written = writer_->WriteExecutions(kept); !written) return written;
+    const auto kept = std::ranges::lower_bound(executions_, from_no, {}, &TimelineInsert::execution_no);
+    if (auto written = writer_->WriteExecutions({kept, executions_.end()}); !written) return written;
     return writer_->CutTimelineBefore(from_no);
   }
 

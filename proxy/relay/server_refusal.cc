@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <string>
+
+#include "proxy/base/lower_case.h"
 
 namespace pgassay::relay {
 namespace {
@@ -29,8 +30,7 @@ std::string_view ErrorField(std::string_view answer, char wanted) {
 }  // namespace
 
 bool InsistsOnTls(std::string_view answer) {
-  std::string lower(ErrorField(answer, 'M'));
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string lower = LowerCase(ErrorField(answer, 'M'));
   return std::ranges::any_of(kWords, [&](std::string_view word) { return lower.find(word) != std::string::npos; });
 }
 
