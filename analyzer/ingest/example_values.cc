@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "analyzer/sql/lexer.h"
 #include "proxy/base/lower_case.h"
 
 namespace pgassay::ingest {
@@ -86,6 +87,30 @@ std::optional<std::string> BinaryAsText(uint32_t type_oid, std::string_view byte
   }
 }
 
+// INSERT INTO users VALUES (…): which of them is a password cannot be seen.
+bool InsertsByPosition(std::string_view sql) {
+  using enum sql::TokenKind;
+  using sql::WordKey;
+  sql::Lexed lexed;
+  sql::Lex(sql, lexed);
+  const auto& tokens = lexed.tokens;
+  const auto key = [&](size_t i) { return i < tokens.size() ? tokens[i].key : 0; };
+  const auto is = [&](size_t i, sql::TokenKind kind) { return i < tokens.size() && tokens[i].kind == kind; };
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (key(i) != WordKey("insert")) continue;
+    size_t at = i + 1;
+    if (key(at) == WordKey("into")) {
+      at += 2;
+      while (is(at, kDot)) at += 2;
+      if (key(at) == WordKey("as")) at += 2;
+    }
+    const uint64_t first = key(at + 1);
+    const bool columns = is(at, kOpen) && first != WordKey("select") && first != WordKey("values");
+    if (!columns && key(at) != WordKey("default")) return true;
+  }
+  return false;
+}
+
 constexpr uint32_t kByteaOid = 17, kByteaArrayOid = 1001;
 
 trace::ExampleValue LeftOut(std::string_view why) { return {.left_out = std::string(why)}; }
@@ -111,7 +136,8 @@ bool MayKeepValues(const sql::Facts& facts, std::string_view sql) {
   using enum sql::Operation;
   const bool rows = facts.operation == kSelect || facts.operation == kInsert || facts.operation == kUpdate ||
                     facts.operation == kDelete || facts.operation == kMerge;
-  return rows && facts.parsed && !facts.catalog_only && !NamesSecret(LowerCase(sql));
+  return rows && facts.parsed && !facts.catalog_only && !NamesSecret(LowerCase(sql)) &&
+         !(facts.writes && InsertsByPosition(sql));
 }
 
 bool ExampleValues::Wants(int64_t statement_id, uint64_t parameters_hash) const {
@@ -125,11 +151,12 @@ bool ExampleValues::Wants(int64_t statement_id, uint64_t parameters_hash) const 
 std::vector<trace::ExampleValue> ExampleValues::Take(int64_t statement_id, uint64_t parameters_hash,
                                                      std::string_view sql, std::span<const catalog::BindValue> binds) {
   std::vector<trace::ExampleValue> values;
+  std::unordered_map<int, int> elements;  // of the list that $n stands for, which may begin with a parameter
   for (size_t i = 0; i < binds.size() && values.size() < kMaxValues; ++i) {
     values.push_back(Kept(binds[i]));
     values.back().number = static_cast<int>(i + 1);
+    elements[values.back().number] = 1;
   }
-  std::unordered_map<int, int> elements;
   for (const sql::Literal& literal : sql::Literals(sql)) {
     if (values.size() >= kMaxValues) break;
     values.push_back(literal.null ? trace::ExampleValue{.null = true} : Kept(literal.value));

@@ -844,9 +844,10 @@ std::vector<Literal> Literals(std::string_view text) {
   std::vector<int> number_of_slot(shaper.slot_count(), 0);
   for (const RawValue& raw : shaper.values()) {
     const Token token = shaper.TokenOf(raw);
-    if (token.kind == TokenKind::kParameter) continue;
+    const bool parameter = token.kind == TokenKind::kParameter;
     int& number = number_of_slot[raw.slot];
-    if (number == 0) number = raw.number;
+    if (number == 0) number = parameter ? shaper.ParameterNumber(token) : raw.number;
+    if (parameter) continue;
     const bool quoted = token.kind == TokenKind::kString || token.kind == TokenKind::kNational;
     const bool null = token.kind == TokenKind::kWord && token.key == Key("null");
     literals.push_back(

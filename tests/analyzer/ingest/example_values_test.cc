@@ -28,7 +28,7 @@ std::string WhyLeftOut(const std::string& value) {
 }
 
 TEST(ExampleValues, AreOfStatementsThatSelectOrChangeRows) {
-  for (const char* text : {"SELECT * FROM t WHERE a = 1", "INSERT INTO t VALUES (1)", "UPDATE t SET a = 1",
+  for (const char* text : {"SELECT * FROM t WHERE a = 1", "INSERT INTO t (a) VALUES (1)", "UPDATE t SET a = 1",
                            "DELETE FROM t WHERE a = 1", "WITH x AS (SELECT 1 AS a) SELECT * FROM t, x"}) {
     EXPECT_TRUE(MayKeep(text)) << text;
   }
@@ -50,6 +50,21 @@ TEST(ExampleValues, AreNeverOfAStatementThatNamesACredential) {
         "SELECT hmac('x', 'y', 'sha1') FROM t", "SELECT * FROM dblink('host=h', 'SELECT 1') AS x(a int)",
         "INSERT INTO keys (api_key) VALUES ($1)", "SELECT $1::bytea FROM t", "SELECT pg_notify('c', 'x')"}) {
     EXPECT_FALSE(MayKeep(text)) << text;
+  }
+}
+
+TEST(ExampleValues, AreNeverOfAnInsertThatNamesNoColumns) {
+  for (const char* text :
+       {"INSERT INTO users VALUES ($1, $2)", "INSERT INTO s.users AS u VALUES ('x')", "INSERT INTO users SELECT $1",
+        "INSERT INTO users (SELECT $1, $2)", "WITH x AS (INSERT INTO users VALUES ($1) RETURNING id) SELECT * FROM x",
+        "MERGE INTO t USING s ON t.a = s.a WHEN NOT MATCHED THEN INSERT VALUES ($1)"}) {
+    EXPECT_FALSE(MayKeep(text)) << text;
+  }
+  for (const char* text :
+       {"INSERT INTO \"my users\" (a) VALUES ($1)", "INSERT INTO s.users AS u (a) SELECT $1",
+        "INSERT INTO users DEFAULT VALUES", "SELECT \"insert\" FROM t WHERE a = 1",
+        "MERGE INTO t USING s ON t.a = s.a WHEN NOT MATCHED THEN INSERT (a) VALUES ($1)"}) {
+    EXPECT_TRUE(MayKeep(text)) << text;
   }
 }
 
@@ -104,6 +119,16 @@ TEST(ExampleValues, HaveTheNumbersOfTheStatementAsItIsShown) {
                                             {.number = 4, .value = "it's"},
                                             {.number = 5, .null = true}};
   EXPECT_EQ(ValuesOf(text, {{.type_oid = 25, .value = "x"}, {.null = true}}), wanted);
+}
+
+TEST(ExampleValues, OfAListThatBeginsWithAParameterHaveItsNumber) {
+  const std::string text = "SELECT a FROM t WHERE a IN ($1, -2, $2) AND b = 3";
+  EXPECT_EQ(sql::Scan(HashKey::ForTests(1), text).front().sql, "SELECT a FROM t WHERE a IN ($1, …) AND b = $3");
+  const std::vector<ExampleValue> wanted = {{.number = 1, .element = 0, .value = "1"},
+                                            {.number = 1, .element = 1, .value = "-2"},
+                                            {.number = 2, .value = "4"},
+                                            {.number = 3, .value = "3"}};
+  EXPECT_EQ(ValuesOf(text, {{.type_oid = 25, .value = "1"}, {.type_oid = 25, .value = "4"}}), wanted);
 }
 
 TEST(ExampleValues, AreNotReadFromATextWhoseQuotesLookBroken) {
