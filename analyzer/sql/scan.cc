@@ -110,6 +110,8 @@ bool IsDataVerb(uint64_t verb) {
 // One statement's tokens to its normal form. Reused from statement to statement: the buffers stay.
 class Shaper {
  public:
+  static constexpr int kNoParameter = 65536;  // what $n is read as if n is above what the protocol can bind
+
   // Tokens [from, to) of `lexed`. `shown`: sql() is wanted too.
   void Run(std::string_view text, const Lexed& lexed, size_t from, size_t to, bool shown) {
     text_ = text;
@@ -185,7 +187,7 @@ class Shaper {
   int ParameterNumber(const Token& token) const {
     int64_t number = 0;
     for (size_t i = token.begin + 1; i < token.end; ++i)
-      number = std::min<int64_t>(number * 10 + (text_[i] - '0'), 65536);
+      number = std::min<int64_t>(number * 10 + (text_[i] - '0'), kNoParameter);
     return static_cast<int>(number);
   }
 
@@ -841,13 +843,13 @@ std::vector<Literal> Literals(std::string_view text) {
   const bool whole = !lexed.doubtful && lexed.stopped_at == std::string_view::npos;
   if (!whole || !range || !BeginsStatement(text, lexed, range->from)) return literals;
   shaper.Run(text, lexed, range->from, range->to, true);
-  std::vector<int> number_of_slot(shaper.slot_count(), 0);
+  std::vector<int> number_of_slot(shaper.slot_count(), -1);
   for (const RawValue& raw : shaper.values()) {
     const Token token = shaper.TokenOf(raw);
     const bool parameter = token.kind == TokenKind::kParameter;
     int& number = number_of_slot[raw.slot];
-    if (number == 0) number = parameter ? shaper.ParameterNumber(token) : raw.number;
-    if (parameter) continue;
+    if (number < 0) number = parameter ? shaper.ParameterNumber(token) : raw.number;
+    if (parameter || number == Shaper::kNoParameter) continue;
     const bool quoted = token.kind == TokenKind::kString || token.kind == TokenKind::kNational;
     const bool null = token.kind == TokenKind::kWord && token.key == Key("null");
     literals.push_back(
