@@ -179,7 +179,7 @@ class Ingest::State {
 
   void On(const session::SessionOpened& opened) {
     SessionState& state = SessionOf(opened.session_id);
-    state.database = &databases_[std::string(opened.upstream_address) + "/" + std::string(opened.database)];
+    state.database = &DatabaseOf(opened);
     state.settings = SessionSettings(std::string(opened.user));
     trace::SessionRow row;
     row.session_id = opened.session_id;
@@ -345,6 +345,7 @@ class Ingest::State {
 
  private:
   static constexpr size_t kMaxDescribed = 16'384;
+  static constexpr size_t kMaxDatabases = 1'000;
   static constexpr size_t kMaxNames = 10'000;  // that SQL gave in one session; as many as the relay keeps
 
   void SetCounters() {
@@ -650,6 +651,17 @@ class Ingest::State {
       }
     }
     session.settings.OnStatement(facts.operation, own, event.transaction_before);
+  }
+
+  // What is known of databases that nobody uses goes when there are too many: any name may come with a connection.
+  Database& DatabaseOf(const session::SessionOpened& opened) {
+    std::string name = std::string(opened.upstream_address) + "/" + std::string(opened.database);
+    if (databases_.size() >= kMaxDatabases && !databases_.contains(name)) {
+      std::set<const Database*> used;
+      for (const auto& [id, session] : sessions_) used.insert(session.database);
+      std::erase_if(databases_, [&](const auto& entry) { return !used.contains(&entry.second); });
+    }
+    return databases_[std::move(name)];
   }
 
   static bool MayBePlanned(const sql::Facts& facts) {

@@ -26,6 +26,7 @@ constexpr size_t kMaxWaitingExecutions = 200'000;  // 24 MiB, while paused
 constexpr size_t kMaxWaitingRows = 200'000;        // of each lineage table, while paused
 constexpr size_t kMaxTexts = 1024;                 // distinct texts counted per statement
 constexpr size_t kMaxTagValues = 1024;             // distinct (key, value) per statement; later ones count as value "…"
+constexpr size_t kMaxDatabases = 10'000;
 constexpr size_t kMaxEndedSessions =
     100'000;  // whose ids are kept for units that are written after their session's end
 
@@ -193,7 +194,7 @@ class Recorder::State {
   }
 
   void SetCatalog(CatalogInsert catalog) {
-    DatabaseId(catalog.database);
+    if (DatabaseId(catalog.database) == 0) return;
     const DatabaseName name = catalog.database;
     catalogs_.insert_or_assign(name, std::move(catalog));
   }
@@ -201,12 +202,12 @@ class Recorder::State {
   void AddExample(ExampleRow example) { examples_.push_back(std::move(example)); }
   void SetPlan(PlanRow plan) {
     const int64_t database_id = DatabaseId({plan.upstream, plan.database});
-    plans_.insert_or_assign({database_id, plan.statement_id, plan.kind}, std::move(plan));
+    if (database_id != 0) plans_.insert_or_assign({database_id, plan.statement_id, plan.kind}, std::move(plan));
   }
 
   void SetTrial(TrialRow trial) {
     const int64_t database_id = DatabaseId({trial.upstream, trial.database});
-    trials_.insert_or_assign({database_id, trial.statement_id, trial.index}, std::move(trial));
+    if (database_id != 0) trials_.insert_or_assign({database_id, trial.statement_id, trial.index}, std::move(trial));
   }
 
   void SetSlot(SlotRow slot) { slots_.insert_or_assign({slot.statement_id, slot.slot}, std::move(slot)); }
@@ -347,7 +348,9 @@ class Recorder::State {
     Touch(rollup);
   }
 
+  // 0 for what is beyond those that are kept: any name may come with a connection that the server then refuses.
   int64_t DatabaseId(const DatabaseName& name) {
+    if (databases_.size() >= kMaxDatabases && !databases_.contains(name)) return 0;
     const auto [database, added] = databases_.try_emplace(name, last_database_id_ + 1);
     if (added) {
       ++last_database_id_;

@@ -60,10 +60,9 @@ TEST(ExampleValues, AreNeverOfAnInsertThatNamesNoColumns) {
         "MERGE INTO t USING s ON t.a = s.a WHEN NOT MATCHED THEN INSERT VALUES ($1)"}) {
     EXPECT_FALSE(MayKeep(text)) << text;
   }
-  for (const char* text :
-       {"INSERT INTO \"my users\" (a) VALUES ($1)", "INSERT INTO s.users AS u (a) SELECT $1",
-        "INSERT INTO users DEFAULT VALUES", "SELECT \"insert\" FROM t WHERE a = 1",
-        "MERGE INTO t USING s ON t.a = s.a WHEN NOT MATCHED THEN INSERT (a) VALUES ($1)"}) {
+  for (const char* text : {"INSERT INTO \"my users\" (a) VALUES ($1)", "INSERT INTO s.users AS u (a) SELECT $1",
+                           "INSERT INTO users DEFAULT VALUES", "SELECT \"insert\" FROM t WHERE a = 1",
+                           "MERGE INTO t USING s ON t.a = s.a WHEN NOT MATCHED THEN INSERT (a) VALUES ($1)"}) {
     EXPECT_TRUE(MayKeep(text)) << text;
   }
 }

@@ -200,6 +200,21 @@ TEST_F(RoundTrip, DistinctTextsAndTagValuesAreBounded) {
   EXPECT_EQ(calls, 5000U);
 }
 
+TEST_F(RoundTrip, DatabasesAreBoundedAndSessionsAreNot) {
+  auto recorder = MustOpen(Options(path_));
+  for (uint64_t i = 1; i <= 10'050; ++i) {
+    SessionRow session;
+    session.session_id = i;
+    session.info.database = "db" + std::to_string(i % 10'040);
+    recorder->AddSession(session);
+  }
+  ASSERT_TRUE(recorder->Finish(1, true).has_value());
+  const auto trace = Trace::Open(path_);
+  const auto sessions = trace->Sessions();
+  ASSERT_EQ(sessions->size(), 10'050U);
+  EXPECT_EQ(std::ranges::count(*sessions, std::string(), &SessionSummary::database), 40);
+}
+
 TEST_F(RoundTrip, SessionsRelationsGapsAndCounters) {
   auto recorder = MustOpen(Options(path_));
   SessionRow session;
