@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -58,6 +59,15 @@ ingest::CatalogSource SourceOf(const Upstream& upstream, const relay::UpstreamTl
   return source;
 }
 
+Result<ingest::Explain> ExplainOf(const Settings& settings) {
+  const std::string text = settings.Text("explain");
+  if (text == "off" && settings.Switch("sandbox")) return Fail("--sandbox needs plans (take --explain off away)");
+  if (text == "off") return ingest::Explain::kOff;
+  if (text == "plans") return ingest::Explain::kPlans;
+  if (text == "analyze") return ingest::Explain::kAnalyze;
+  return Fail(fmt::format("--explain takes off, plans or analyze, not {}", text));
+}
+
 }  // namespace
 
 Result<std::vector<ingest::CatalogSource>> CatalogSources(const Settings& settings,
@@ -65,12 +75,17 @@ Result<std::vector<ingest::CatalogSource>> CatalogSources(const Settings& settin
                                                           const std::vector<relay::UpstreamTlsOptions>& tls) {
   std::vector<ingest::CatalogSource> sources;
   const std::string text = settings.Text("database");
+  const auto explain = ExplainOf(settings);
+  if (!explain) return std::unexpected(explain.error());
   if (text.empty() && settings.Switch("sandbox")) return Fail("--sandbox needs --database");
+  if (text.empty() && settings.IsSet("explain") && *explain != ingest::Explain::kOff)
+    return Fail("--explain needs --database");
   if (text.empty()) return sources;
   if (text == "auto") {
     for (size_t i = 0; i < upstreams.size(); ++i) sources.push_back(SourceOf(upstreams[i], tls[i]));
     for (ingest::CatalogSource& source : sources) {
       source.wanted = detectors::WantedMeasurements;
+      source.explain = *explain;
       source.sandbox = settings.Switch("sandbox");
     }
     return sources;
@@ -84,9 +99,14 @@ Result<std::vector<ingest::CatalogSource>> CatalogSources(const Settings& settin
   sources.push_back({.upstream = "",
                      .database = database,
                      .target = {.conninfo = text},
+                     .explain = *explain,
                      .sandbox = settings.Switch("sandbox"),
                      .wanted = detectors::WantedMeasurements});
   return sources;
+}
+
+bool AnyIsPlanned(const std::vector<ingest::CatalogSource>& sources) {
+  return std::ranges::any_of(sources, [](const auto& source) { return source.explain != ingest::Explain::kOff; });
 }
 
 void SayMissingCatalogs(const std::string& trace_path) {

@@ -17,6 +17,9 @@ Result<std::vector<ingest::CatalogSource>> CatalogSources(const Settings& settin
                                                           const std::vector<Upstream>& upstreams,
                                                           const std::vector<relay::UpstreamTlsOptions>& tls);
 
+// Whether values of executions are needed, to plan them again.
+bool AnyIsPlanned(const std::vector<ingest::CatalogSource>& sources);
+
 // Says which catalogues of the trace are missing or old, and why.
 void SayMissingCatalogs(const std::string& trace_path);
 

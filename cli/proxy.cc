@@ -146,7 +146,7 @@ Result<SupervisorOptions> OptionsFrom(const Invocation& invocation) {
   auto routes = Routes(invocation, options.ingest.catalogs);
   if (!routes) return std::unexpected(routes.error());
   options.ingest.keep_values = settings.Switch("keep-values");
-  options.relay.send_values = options.ingest.keep_values || !options.ingest.catalogs.empty();
+  options.relay.send_values = options.ingest.keep_values || AnyIsPlanned(options.ingest.catalogs);
   options.relay.client_tls = *client_tls;
   options.relay.tls_passthrough = passthrough;
   options.relay.gss_passthrough = *gss_passthrough;

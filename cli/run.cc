@@ -199,7 +199,7 @@ int RunRecorded(const Invocation& invocation, const AddressPlan& plan, const Enc
   if (!catalogs) return Trouble(catalogs.error().message);
   options.ingest.catalogs = std::move(*catalogs);
   options.ingest.keep_values = invocation.settings.Switch("keep-values");
-  options.relay.send_values = options.ingest.keep_values || !options.ingest.catalogs.empty();
+  options.relay.send_values = options.ingest.keep_values || AnyIsPlanned(options.ingest.catalogs);
   PrivateFolder folder;
   auto control = ControlFor(invocation, folder);
   if (!control) return Trouble(control.error().message);

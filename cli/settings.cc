@@ -37,6 +37,11 @@ constexpr std::array kSettings = std::to_array<SettingInfo>({
      "also read the catalogue of this database (a postgresql:// URL) into the trace, over a read-only connection of "
      "pgassay's own; auto: of every database that is used, with the address and login of the server's URL; "
      "lint, advise: the database to look at"},
+    {"explain", SettingKind::kText, "WHAT", "plans", 0, 0, kRun | kProxy,
+     "with --database: off (no plans, no values of executions in memory); plans (EXPLAIN of the costliest statements, "
+     "with values of their executions and generically; nothing is executed); or analyze (and, when the recording ends, "
+     "EXPLAIN ANALYZE, which executes each once more, read-only and for at most two seconds, where it calls nothing "
+     "volatile)"},
     {"sandbox", SettingKind::kSwitch, "", "false", 0, 0, kRun | kProxy,
      "with --database: the databases are nobody's; when the recording ends, indexes that could help are built in a "
      "transaction that is rolled back, which locks writers out, to see what the planner makes of them"},

@@ -20,11 +20,23 @@ std::string NodeText(const PlanNode& node) {
   return text;
 }
 
+// "12 rows came, 0.31 ms", of all runs together; "" where it was not executed.
+std::string ActualText(const PlanNode& node) {
+  if (!node.actual) return "";
+  const catalog::Actual& actual = *node.actual;
+  if (actual.runs == 0) return "never reached";
+  std::string text =
+      fmt::format("{} came, {:.2f} ms", detectors::Counted(static_cast<uint64_t>(actual.rows + 0.5), "row"), actual.ms);
+  if (actual.runs > 1) text += fmt::format(" in {}", detectors::Counted(static_cast<uint64_t>(actual.runs), "run"));
+  return text;
+}
+
 void WriteNode(const PlanNode& node, size_t depth, const PlanNode& most, double whole, Page& page) {
   const size_t indent = 4 + 2 * depth;
   std::string text = (depth == 0 ? "" : "→ ") + NodeText(node);
   text +=
       fmt::format(" · cost {:.2f} · {}", node.total_cost, detectors::Counted(static_cast<uint64_t>(node.rows), "row"));
+  if (const std::string actual = ActualText(node); !actual.empty()) text += " · " + actual;
   const bool expensive = &node == &most && whole > 0;
   if (expensive) text += fmt::format(" ← {} of the cost", detectors::Percent(node.own_cost / whole));
   page.Write(indent, text, expensive ? Ink::kWarning : Ink::kPlain, 4);
@@ -41,7 +53,10 @@ void WriteTree(std::string_view plan_json, Page& page) {
 }
 
 std::string HeadOf(const trace::PlanRow& row) {
-  if (row.kind == PlanKind::kNoSequentialScans) return "the same with sequential scans switched off";
+  if (row.kind == PlanKind::kNoSequentialScans) {
+    return fmt::format("{}, with sequential scans switched off",
+                       row.executions > 0 ? "with the values of one execution" : "generic");
+  }
   std::string head = row.how;
   if (row.executions > 1)
     head += fmt::format(" · the costliest of {}, mean cost {:.2f}", row.executions, row.total_cost);
@@ -49,7 +64,8 @@ std::string HeadOf(const trace::PlanRow& row) {
 }
 
 Json JsonNode(const PlanNode& node, const PlanNode& most, double whole) {
-  Json json = {{"text", NodeText(node)},
+  const std::string actual = ActualText(node);
+  Json json = {{"text", NodeText(node) + (actual.empty() ? "" : " · " + actual)},
                {"cost", node.total_cost},
                {"rows", node.rows},
                {"share", whole > 0 ? node.own_cost / whole : 0},

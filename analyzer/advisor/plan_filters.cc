@@ -122,8 +122,9 @@ std::vector<std::string> EqualColumns(std::string_view condition) {
 
 void AddPlanFilters(Query& query, std::span<const trace::PlanRow> plans, const Snapshot& snapshot) {
   for (const trace::PlanRow& row : plans) {
+    const bool as_it_is = row.kind == trace::PlanKind::kValues || row.kind == trace::PlanKind::kGeneric;
     const bool own = row.statement_id == query.statement->statement_id && row.upstream == snapshot.upstream &&
-                     row.database == snapshot.database && row.kind != trace::PlanKind::kNoSequentialScans;
+                     row.database == snapshot.database && as_it_is;
     if (!own || !row.problem.empty()) continue;
     const auto plan = catalog::PlanTree(row.plan_json);
     if (!plan) continue;

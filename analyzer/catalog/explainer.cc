@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "analyzer/catalog/executable.h"
 #include "analyzer/catalog/hypothetical.h"
 #include "analyzer/catalog/plan_json.h"
 #include "analyzer/catalog/session_context.h"
@@ -66,6 +67,14 @@ Result<Rows> ExplainPrepared(Connection& connection) {
                                         option ? ", GENERIC_PLAN" : "", arguments));
 }
 
+// What EXPLAIN ANALYZE says, if the plan before it shows that the statement may run.
+Result<Rows> Execute(Connection& connection, const std::string& sql, std::span<const Parameter> parameters,
+                     const Rows& plan) {
+  if (plan.size() == 0) return Fail("the server made no plan");
+  if (auto may = MayBeExecuted(connection, sql, plan.Text(0, 0)); !may) return std::unexpected(may.error());
+  return connection.Run("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON, VERBOSE) " + sql, parameters);
+}
+
 // By PREPARE on every version: only so the types that the application declared hold. Its grammar takes nothing but a
 // single statement of those that are planned.
 Result<Rows> ExplainGeneric(Connection& connection, const std::string& sql, const std::string& types) {
@@ -95,9 +104,10 @@ class Explainer : public Planner {
 
   Result<PlannedCost> Plan(const Sample& sample, std::span<const IndexSpec> hypothetical,
                            PlanOptions options) override {
-    const auto takes_parameters = Check(sample.sql);
+    const auto takes_parameters = Check(sample.sql, options.execute);
     if (!takes_parameters) return std::unexpected(takes_parameters.error());
     const bool generic = options.values == Values::kGeneric || (*takes_parameters && sample.binds.empty());
+    if (options.execute && (generic || !hypothetical.empty())) return Fail("it is not executed without its values");
     return Question<PlannedCost>(
         hypothetical, [&](Connection& connection, std::span<const MadeIndex> made) -> Result<PlannedCost> {
           const auto parameters = ParametersOf(sample);
@@ -108,10 +118,12 @@ class Explainer : public Planner {
             return Fail("enable_seqscan could not be set");
           }
           ++calls_;
-          const auto rows = generic ? ExplainGeneric(connection, sample.sql, *types)
-                                    : connection.Run("EXPLAIN (FORMAT JSON, VERBOSE) " + sample.sql, parameters);
+          auto rows = generic ? ExplainGeneric(connection, sample.sql, *types)
+                              : connection.Run("EXPLAIN (FORMAT JSON, VERBOSE) " + sample.sql, parameters);
+          if (rows && options.execute) rows = Execute(connection, sample.sql, parameters, *rows);
           if (!rows) return std::unexpected(rows.error());
           auto cost = CostOf(*rows, hypothetical, made, generic);
+          if (cost && options.execute) cost->how = "executed once more with the values of one execution";
           if (cost && !missing.empty()) cost->how += (generic ? ", made " : ", ") + missing;
           return cost;
         });
@@ -124,14 +136,17 @@ class Explainer : public Planner {
   }
 
  private:
-  // Whether it takes parameters; an error if it is none of the statements that are planned.
-  Result<bool> Check(const std::string& sql) {
+  // Whether it takes parameters; an error if it is none of the statements that are planned, or executed.
+  Result<bool> Check(const std::string& sql, bool execute) {
     static constexpr HashKey kNoKey{};  // nothing is compared
     const auto statements = sql::Scan(kNoKey, sql);
     if (statements.size() != 1) return Fail("it is not a single statement");
     const auto facts = analyzer_.Analyze(sql, statements.front());
     if (!facts.parsed || !MayBePlanned(facts.operation)) {
       return Fail("only SELECT, INSERT, UPDATE, DELETE and MERGE are planned");
+    }
+    if (execute) {
+      if (auto may = MayBeExecuted(facts, snapshot_); !may) return std::unexpected(may.error());
     }
     return std::ranges::any_of(statements.front().values, [](const auto& value) { return value.parameter > 0; });
   }

@@ -39,6 +39,11 @@ bool Read(const Json& json, int depth, PlanNode& node) {
   node.index = TextAt(json, "Index Name");
   node.total_cost = NumberAt(json, "Total Cost");
   node.rows = NumberAt(json, "Plan Rows");
+  if (json.contains("Actual Loops")) {
+    const double runs = NumberAt(json, "Actual Loops");
+    node.actual = Actual{
+        .rows = runs * NumberAt(json, "Actual Rows"), .ms = runs * NumberAt(json, "Actual Total Time"), .runs = runs};
+  }
   for (const auto& [key, value] : json.items()) {
     if (!IsCondition(key)) continue;
     if (std::string text = Joined(value); !text.empty()) node.conditions.emplace_back(key, std::move(text));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,12 +12,19 @@
 
 namespace pgassay::catalog {
 
+// What came of a node that was executed.
+struct Actual {
+  double rows = 0, ms = 0;  // over all runs; the time with the nodes below
+  double runs = 0;          // 0: it was never reached
+};
+
 struct PlanNode {
   std::string type = {};  // "Seq Scan"
   std::string schema = {}, relation = {}, alias = {}, index = {};
   std::vector<std::pair<std::string, std::string>> conditions = {};  // "Filter" -> "(a = $1)", in the plan's order
   double total_cost = 0, rows = 0;                                   // of one run of the node, the nodes below included
   bool repeated = false;                                             // runs for each of several rows of the node above
+  std::optional<Actual> actual = {};                                 // of EXPLAIN ANALYZE
   double own_cost = 0;  // over all runs that the planner expects, without the nodes below; adds up to the plan's
   std::vector<PlanNode> children = {};
 
@@ -25,7 +33,7 @@ struct PlanNode {
 
 // Of several plans (rules) the first. An error with a sentence for what is no plan.
 Result<PlanNode> PlanTree(std::string_view plan_json);
-// The node that costs most by itself. Borrows.
+// The node that costs most by itself, by the planner's figures. Borrows.
 const PlanNode& MostExpensive(const PlanNode& plan);
 // Every node, from the top.
 template <class Visit>

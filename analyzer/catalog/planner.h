@@ -81,6 +81,9 @@ enum class Values : uint8_t { kSampled, kGeneric };
 struct PlanOptions {
   Values values = Values::kSampled;
   bool sequential_scans = true;  // false: enable_seqscan = off, the structural test
+  // EXPLAIN ANALYZE: the statement runs, with the sample's values, if it reads and calls nothing volatile
+  // (executable.h); else an error. Not together with indexes that do not exist.
+  bool execute = false;
 };
 
 // How indexes that do not exist can be tried.

@@ -14,6 +14,7 @@ std::optional<StatementPlan> PlanOf(const TraceView& view, const catalog::Snapsh
   for (const trace::PlanRow& row : view.plans) {
     const bool here = row.upstream == database.upstream && row.database == database.database;
     if (row.statement_id != statement_id || !here || !row.problem.empty()) continue;
+    if (row.kind == trace::PlanKind::kExecuted) continue;  // says no more than the plan with values
     auto plan = catalog::PlanTree(row.plan_json);
     if (!plan) continue;
     if (row.kind == trace::PlanKind::kNoSequentialScans) {

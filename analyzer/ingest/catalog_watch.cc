@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -29,6 +30,7 @@ constexpr int64_t kLongestRefreshNs = 600 * kSecond;
 constexpr int kEagerLooks = 20;
 constexpr int64_t kCalmGapNs = 10 * kSecond;
 constexpr std::chrono::seconds kFinishLimit{10};
+constexpr std::chrono::seconds kExecuteFinishLimit{20};
 constexpr std::chrono::seconds kSandboxFinishLimit{120};
 // With the look itself and a last question below the five seconds for which DROP DATABASE waits for others to leave.
 constexpr std::chrono::milliseconds kAskBudget{2200};   // for plans, trials and figures
@@ -36,6 +38,7 @@ constexpr std::chrono::milliseconds kPlanBudget{1000};  // of it
 constexpr std::chrono::milliseconds kTrialBudget{800};  // of it
 // When the recording ends, its databases are hardly dropped any more.
 constexpr std::chrono::milliseconds kLastTrialBudget{5000};
+constexpr std::chrono::milliseconds kExecuteBudget{5000};
 constexpr std::chrono::milliseconds kSandboxBudget{60'000};
 constexpr size_t kPlannedStatements = 200;
 
@@ -152,8 +155,9 @@ class Reader {
     Answer answer{.name = job.name, .snapshot = catalog::ReadSnapshot(connections)};
     if (!answer.snapshot) return answer;
     const auto began = std::chrono::steady_clock::now();
+    std::unique_ptr<catalog::Planner> planner;
     if (!job.statements.empty()) {
-      const auto planner =
+      planner =
           catalog::MakeExplainer(job.target, *answer.snapshot, {.sandbox = job.source->sandbox && job.last}, &give_up_);
       answer.plans = PlanStatements(*planner, job.statements, kPlanBudget);
       const auto budget = !job.last ? kTrialBudget : job.source->sandbox ? kSandboxBudget : kLastTrialBudget;
@@ -165,6 +169,10 @@ class Reader {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(kAskBudget - spent);
     if (job.source->wanted && left.count() > 0) {
       catalog::Measure(connections, *answer.snapshot, job.source->wanted(*answer.snapshot), left);
+    }
+    if (planner && job.last && job.source->explain == Explain::kAnalyze) {
+      for (trace::PlanRow& row : ExecuteStatements(*planner, job.statements, kExecuteBudget))
+        answer.plans.push_back(std::move(row));
     }
     return answer;
   }
@@ -242,7 +250,9 @@ class CatalogWatch::State {
   bool WantsSample(uint64_t session_id, int64_t statement_id, Samples::Values values, int64_t database_ns,
                    uint64_t rows) {
     const auto found = names_.find(session_id);
-    if (found == names_.end() || found->second.database->source == nullptr) return false;
+    if (found == names_.end()) return false;
+    const CatalogSource* source = found->second.database->source;
+    if (source == nullptr || source->explain == Explain::kOff) return false;
     return found->second.database->samples.Wants(statement_id, values, database_ns, rows);
   }
 
@@ -262,7 +272,10 @@ class CatalogWatch::State {
 
   void Finish(trace::Recorder& recorder) {
     const bool sandbox = std::ranges::any_of(sources_, &CatalogSource::sandbox);
-    const auto until = std::chrono::steady_clock::now() + (sandbox ? kSandboxFinishLimit : kFinishLimit);
+    const bool executes =
+        std::ranges::any_of(sources_, [](const auto& source) { return source.explain == Explain::kAnalyze; });
+    const auto limit = sandbox ? kSandboxFinishLimit : executes ? kExecuteFinishLimit : kFinishLimit;
+    const auto until = std::chrono::steady_clock::now() + limit;
     do {
       Store(MonotonicNowNs(), recorder);
       StartLastLooks();

@@ -25,13 +25,21 @@
 
 namespace pgassay::ingest {
 
+// What is asked of the planner, about statements that sessions ran.
+enum class Explain : uint8_t {
+  kOff,      // nothing; no execution is kept
+  kPlans,    // EXPLAIN
+  kAnalyze,  // and, when the recording ends, EXPLAIN ANALYZE of what changes nothing
+};
+
 // How to reach the databases that sessions use. The first that fits is taken.
 struct CatalogSource {
   std::string upstream = {};    // as sessions have it; "": any
   std::string database = {};    // the only one that may be read; "": whichever the session uses
   catalog::Target target = {};  // without the database
   bool session_user = false;    // nobody was named: log in as the session did
-  bool sandbox = false;         // the database is nobody's: at the end, advised indexes are built and rolled back
+  Explain explain = Explain::kPlans;
+  bool sandbox = false;  // the database is nobody's: at the end, advised indexes are built and rolled back
   // What is counted after each look, for at most kMeasureBudget. Called by the thread within. Empty: nothing.
   std::function<std::vector<catalog::MeasureTask>(const catalog::Snapshot&)> wanted = {};
 };
@@ -67,7 +75,8 @@ class CatalogWatch {
 
   // Starts what is due and stores what was read.
   void Poll(int64_t now_ns, trace::Recorder& recorder);
-  // Stores what is left, after a last look at what has changed; takes ten seconds at most, with a sandbox two minutes.
+  // Stores what is left, after a last look at what has changed; takes ten seconds at most, twenty where statements are
+  // executed, with a sandbox two minutes.
   void Finish(trace::Recorder& recorder);
 
  private:

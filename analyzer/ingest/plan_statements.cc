@@ -66,17 +66,32 @@ Asked OnePlan(Planner& planner, const Sample& sample, PlanRow row, catalog::Plan
   return asked;
 }
 
+// Of a named statement that ran often enough the server may take its generic plan.
+bool MayRunGenerically(const StatementToPlan& statement) {
+  return statement.calls >= kGenericFrom &&
+         std::ranges::any_of(statement.executions, [](const Planning& planning) { return planning.sample.named; });
+}
+
+bool HasKnownValues(const StatementToPlan& statement) {
+  return std::ranges::any_of(statement.executions, &Planning::values_known);
+}
+
+PlanRow PlanGenerically(Planner& planner, const StatementToPlan& statement, const Sample*& kept) {
+  const auto named = std::ranges::find_if(statement.executions, [](const Planning& p) { return p.sample.named; });
+  const Planning& planning = named != statement.executions.end() ? *named : statement.executions.front();
+  Asked asked = OnePlan(planner, planning.sample, {.statement_id = statement.statement_id, .kind = PlanKind::kGeneric},
+                        {.values = catalog::Values::kGeneric});
+  kept = asked.kept;
+  return std::move(asked.row);
+}
+
 void PlanOne(Planner& planner, const StatementToPlan& statement, std::vector<PlanRow>& rows) {
   std::optional<Asked> first;
-  const auto known = std::ranges::find_if(statement.executions, &Planning::values_known);
-  if (known != statement.executions.end()) first = WithValues(planner, statement);
-  const auto named = std::ranges::find_if(statement.executions, [](const Planning& p) { return p.sample.named; });
-  const bool may_be_generic = named != statement.executions.end() && statement.calls >= kGenericFrom;
+  if (HasKnownValues(statement)) first = WithValues(planner, statement);
   std::optional<Asked> generic;
-  if (!first || may_be_generic) {
-    const Sample& sample = may_be_generic ? named->sample : statement.executions.front().sample;
-    generic = OnePlan(planner, sample, {.statement_id = statement.statement_id, .kind = PlanKind::kGeneric},
-                      {.values = catalog::Values::kGeneric});
+  if (!first || MayRunGenerically(statement)) {
+    generic.emplace();
+    generic->row = PlanGenerically(planner, statement, generic->kept);
   }
   const Asked& shown = first ? *first : *generic;
   std::optional<Asked> structural;
@@ -102,6 +117,32 @@ std::vector<PlanRow> PlanStatements(Planner& planner, std::span<const StatementT
   for (const StatementToPlan& statement : statements) {
     if (std::chrono::steady_clock::now() > until) break;
     PlanOne(planner, statement, rows);
+  }
+  // What no server takes by itself is asked for last.
+  for (const StatementToPlan& statement : statements) {
+    if (std::chrono::steady_clock::now() > until) break;
+    const bool planned = !HasKnownValues(statement) || MayRunGenerically(statement);
+    if (planned || statement.executions.front().sample.binds.empty()) continue;
+    const Sample* kept = nullptr;
+    rows.push_back(PlanGenerically(planner, statement, kept));
+  }
+  return rows;
+}
+
+std::vector<PlanRow> ExecuteStatements(Planner& planner, std::span<const StatementToPlan> statements,
+                                       std::chrono::milliseconds budget) {
+  const auto until = std::chrono::steady_clock::now() + budget;
+  std::vector<PlanRow> rows;
+  for (const StatementToPlan& statement : statements) {
+    if (std::chrono::steady_clock::now() > until) break;
+    const Planning* slowest = nullptr;
+    for (const Planning& planning : statement.executions) {
+      const bool slower = slowest == nullptr || planning.sample.database_ns > slowest->sample.database_ns;
+      if (planning.values_known && slower) slowest = &planning;
+    }
+    if (slowest == nullptr) continue;
+    const PlanRow row{.statement_id = statement.statement_id, .kind = PlanKind::kExecuted, .executions = 1};
+    rows.push_back(OnePlan(planner, slowest->sample, row, {.execute = true}).row);
   }
   return rows;
 }

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,6 +67,10 @@ struct Literal {
 };
 // Of the first statement of `text`, in the order of the text; none where quotes look broken or that is no SQL.
 std::vector<Literal> Literals(std::string_view text);
+
+// Every name that stands before an opening parenthesis, folded as the server does: of functions that the text calls,
+// with keywords and types among them. Nullopt where the text does not lex.
+std::optional<std::vector<std::string>> CalledNames(std::string_view text);
 
 // Any text as it may be shown or stored: literals masked, comments dropped, secrets never kept. Never fails: what does
 // not lex is cut at the point of failure and marked with "…". For SQL, error messages, command tags, plan text.

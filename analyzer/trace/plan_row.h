@@ -13,9 +13,20 @@ enum class PlanKind : uint8_t {
   kValues,             // with the values of executions
   kGeneric,            // without
   kNoSequentialScans,  // as the first of these that there is, with enable_seqscan = off: what no index serves
+  kExecuted,           // with the values of one execution, and what came of it: EXPLAIN ANALYZE, where it was asked for
 };
 constexpr std::string_view PlanKindName(PlanKind kind) {
-  return kind == PlanKind::kValues ? "values" : kind == PlanKind::kGeneric ? "generic" : "no sequential scans";
+  switch (kind) {
+    case PlanKind::kValues:
+      return "values";
+    case PlanKind::kGeneric:
+      return "generic";
+    case PlanKind::kNoSequentialScans:
+      return "no sequential scans";
+    case PlanKind::kExecuted:
+      return "executed";
+  }
+  return "";
 }
 
 struct PlanRow {

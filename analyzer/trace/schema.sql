@@ -50,11 +50,11 @@ CREATE TABLE catalog (             -- what a database's catalogue said, or why i
   PRIMARY KEY (recording_id, database_id)
 ) WITHOUT ROWID;
 
-CREATE TABLE plan (                -- what the planner would do with a statement, asked by a connection of our own; never executed
+CREATE TABLE plan (                -- what the planner would do with a statement, asked by a connection of our own; executed only where kind says so
   recording_id INTEGER NOT NULL,        -- whose
   database_id INTEGER NOT NULL,         -- where
   statement_id INTEGER NOT NULL,        -- of which
-  kind TEXT NOT NULL,                   -- values, generic, no sequential scans (enable_seqscan = off)
+  kind TEXT NOT NULL,                   -- values, generic, no sequential scans (enable_seqscan = off), executed (with actual rows and times)
   how TEXT NOT NULL,                    -- how it was planned and what was missing, for people
   executions INTEGER NOT NULL,          -- whose values were planned; 0: generic
   total_cost REAL NOT NULL,             -- the planner's units, mean over these

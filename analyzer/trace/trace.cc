@@ -26,9 +26,10 @@ lineage::ScopeKind ScopeKindFromName(std::string_view name) {
 }
 
 PlanKind PlanKindFromName(std::string_view name) {
-  return name == PlanKindName(PlanKind::kValues)    ? PlanKind::kValues
-         : name == PlanKindName(PlanKind::kGeneric) ? PlanKind::kGeneric
-                                                    : PlanKind::kNoSequentialScans;
+  for (const PlanKind kind : {PlanKind::kValues, PlanKind::kGeneric, PlanKind::kExecuted}) {
+    if (name == PlanKindName(kind)) return kind;
+  }
+  return PlanKind::kNoSequentialScans;
 }
 
 lineage::ScopePhase ScopePhaseFromName(std::string_view name) {
@@ -278,7 +279,7 @@ Result<std::vector<PlanRow>> Trace::Plans() const {
       "SELECT d.upstream, d.name, p.statement_id, p.kind, p.how, p.executions, p.total_cost, p.rows, p.indexes, "
       "p.sequential_scans, p.plan, p.problem, max(p.recording_id) FROM plan p JOIN database d USING (database_id) "
       "GROUP BY p.database_id, p.statement_id, p.kind ORDER BY p.database_id, p.statement_id, "
-      "p.kind = 'no sequential scans', p.kind = 'generic'",
+      "p.kind = 'executed', p.kind = 'no sequential scans', p.kind = 'generic'",
       [](const Query& row) {
         return PlanRow{.upstream = std::string(row.Text(0)),
                        .database = std::string(row.Text(1)),

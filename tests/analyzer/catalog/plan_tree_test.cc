@@ -59,6 +59,20 @@ TEST(PlanTree, ALimitPaysForItsPartOfWhatIsBelow) {
   EXPECT_NEAR(MostExpensive(*plan).own_cost, 40, 0.01);
 }
 
+TEST(PlanTree, CountsWhatCameOverAllRuns) {
+  const auto plan = PlanTree(R"([{"Plan": {"Node Type": "Nested Loop", "Actual Rows": 6, "Actual Loops": 1,
+    "Actual Total Time": 1.5, "Plans": [
+    {"Node Type": "Index Scan", "Actual Rows": 2, "Actual Loops": 3, "Actual Total Time": 0.25},
+    {"Node Type": "Seq Scan", "Actual Rows": 0, "Actual Loops": 0, "Actual Total Time": 0},
+    {"Node Type": "Seq Scan"}]}}])");
+  ASSERT_TRUE(plan && plan->actual);
+  EXPECT_EQ(plan->actual->rows, 6);
+  EXPECT_EQ(plan->children[0].actual->rows, 6);
+  EXPECT_EQ(plan->children[0].actual->ms, 0.75);
+  EXPECT_EQ(plan->children[1].actual->runs, 0);
+  EXPECT_FALSE(plan->children[2].actual);
+}
+
 TEST(PlanTree, RefusesWhatIsNoPlan) {
   for (const char* text : {"", "[]", "{}", "[1]", R"([{"Plan": []}])", R"([{"Plan": {"Plans": [1]}}])"}) {
     EXPECT_FALSE(PlanTree(text)) << text;

@@ -140,11 +140,12 @@ class ViewCase {
     trace::PlanRow row{.upstream = "127.0.0.1:5432", .database = "shop"};
     row.statement_id = json.at("statement").get<int64_t>();
     const std::string kind = json.value("kind", "values");
-    for (const auto known :
-         {trace::PlanKind::kValues, trace::PlanKind::kGeneric, trace::PlanKind::kNoSequentialScans}) {
+    for (const auto known : {trace::PlanKind::kValues, trace::PlanKind::kGeneric, trace::PlanKind::kNoSequentialScans,
+                             trace::PlanKind::kExecuted}) {
       if (trace::PlanKindName(known) == kind) row.kind = known;
     }
     row.how = json.value("how", "planned with the values of one execution");
+    row.total_cost = json.at("plan").value("Total Cost", 0.0);
     row.plan_json = Json::array({{{"Plan", json.at("plan")}}}).dump();
     return row;
   }

@@ -381,5 +381,14 @@ TEST(Scan, EqualShapeImpliesEqualFingerprint) {
   EXPECT_GT(compared, 2500U);
 }
 
+TEST(CalledNames, AreThoseThatStandBeforeAParenthesisAsTheServerFoldsThem) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(CalledNames("SELECT Lower (a), app.\"Odd Name\"(b), 'no(1)', c -- d(1)\n, e/**/(1) FROM t"),
+            (Names{"lower", "Odd Name", "e"}));
+  EXPECT_EQ(CalledNames("((a + 1) > f(b))"), Names{"f"});
+  EXPECT_EQ(CalledNames(""), Names{});
+  EXPECT_EQ(CalledNames("SELECT f(1), 'open"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace pgassay::sql

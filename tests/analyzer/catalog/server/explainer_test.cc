@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "analyzer/catalog/plan_tree.h"
 #include "server_session.h"
 
 namespace pgassay::catalog {
@@ -43,6 +44,9 @@ class Explaining : public testing::Test {
 
   ServerSession server_;
 };
+
+// Of a sample that has no context.
+std::string Without() { return "without the application's role, search_path and settings"; }
 
 std::vector<UsedIndex> Existing(const std::string& name) { return {{.name = name}}; }
 
@@ -145,6 +149,59 @@ TEST_F(Explaining, PlansWritesAndRunsNone) {
     EXPECT_TRUE(plan) << sql << ": " << plan.error().message;
   }
   EXPECT_EQ(server_.Run("SELECT count(*) FROM orders WHERE status <> 'x' AND id > 0"), "20000");
+}
+
+TEST_F(Explaining, ExecutesWhatReadsAndSaysWhatCame) {
+  const auto planner = Explainer();
+  const auto hot = planner->Plan(WithText("SELECT id FROM orders WHERE status = $1", "hot"), {}, {.execute = true});
+  ASSERT_TRUE(hot) << hot.error().message;
+  EXPECT_EQ(hot->how, "executed once more with the values of one execution, " + Without());
+  const auto tree = PlanTree(hot->plan_json);
+  ASSERT_TRUE(tree && tree->actual) << hot->plan_json;
+  EXPECT_EQ(tree->actual->rows, 200);
+  EXPECT_FALSE(hot->plan_json.contains("hot\"")) << hot->plan_json;
+  server_.Run("CREATE FUNCTION calm(int) RETURNS int LANGUAGE plpgsql STABLE AS $$BEGIN RETURN $1; END$$");
+  for (const char* sql :
+       {"SELECT count(*), sum(id), array_agg(lower(status)), now() FROM orders WHERE id > 19990",
+        "SELECT calm(id), row_number() OVER (ORDER BY id), id::text || 'x' FROM orders WHERE id < 9 LIMIT 3",
+        "SELECT extract(year FROM current_date), coalesce(NULL, 1), ARRAY(SELECT id FROM orders WHERE id IN (1, 2))",
+        "SELECT * FROM generate_series(1, 3) g JOIN orders ON id = g", "SELECT tags @> ARRAY[1] FROM orders LIMIT 1"}) {
+    const auto plan = planner->Plan({.sql = sql}, {}, {.execute = true});
+    EXPECT_TRUE(plan) << sql << ": " << plan.error().message;
+  }
+}
+
+TEST_F(Explaining, ExecutesNothingThatCouldDoMoreThanToRead) {
+  MakeReader("watched");
+  server_.Run(
+      "CREATE TABLE log (id int); CREATE SEQUENCE numbers; CREATE TABLE guarded (id int); "
+      "CREATE FUNCTION touch() RETURNS int LANGUAGE sql AS 'INSERT INTO log VALUES (1) RETURNING 1'; "
+      "CREATE FUNCTION poke(orders) RETURNS int LANGUAGE plpgsql AS $$BEGIN RETURN 1; END$$; "
+      "CREATE VIEW seen AS SELECT id FROM orders LIMIT touch(); "
+      "ALTER TABLE guarded ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON guarded USING (id = touch()); "
+      "GRANT SELECT ON guarded TO watched");
+  const auto planner = Explainer();
+  const auto watched = Explainer("watched");
+  EXPECT_TRUE(watched->Plan({.sql = "SELECT id FROM guarded"}));
+  EXPECT_FALSE(watched->Plan({.sql = "SELECT id FROM guarded"}, {}, {.execute = true}));
+  for (const char* sql :
+       {"DELETE FROM orders", "SELECT id FROM orders FOR UPDATE", "SELECT id FROM orders LIMIT touch()",
+        "WITH gone AS (DELETE FROM orders RETURNING id) SELECT * FROM gone", "SELECT nextval('numbers')",
+        "SELECT * FROM (VALUES (touch())) v", "SELECT id FROM seen", "SELECT o.poke FROM orders o WHERE id = 1",
+        "SELECT pg_sleep(0)", "SELECT \"touch\"()", "SELECT id FROM orders WHERE random() < 1"}) {
+    EXPECT_TRUE(planner->Plan({.sql = sql})) << sql;
+    const auto plan = planner->Plan({.sql = sql}, {}, {.execute = true});
+    EXPECT_TRUE(!plan && plan.error().message.starts_with("it is not executed")) << sql;
+  }
+  EXPECT_FALSE(planner->Plan({.sql = "SELECT id FROM orders WHERE id = $1"}, {}, {.execute = true}));  // no values
+  EXPECT_EQ(server_.Run("SELECT count(*) FROM log"), "0");
+  EXPECT_EQ(server_.Run("SELECT is_called FROM numbers"), "f");
+  server_.Run(
+      "CREATE FUNCTION odd(int, int) RETURNS bool LANGUAGE plpgsql AS $$BEGIN RETURN true; END$$; "
+      "CREATE OPERATOR ~@~ (LEFTARG = int, RIGHTARG = int, FUNCTION = odd)");
+  const auto plain = planner->Plan({.sql = "SELECT id FROM orders WHERE id = 1"}, {}, {.execute = true});
+  ASSERT_FALSE(plain);
+  EXPECT_EQ(plain.error().message, "it is not executed: the operator ~@~ is volatile");
 }
 
 TEST_F(Explaining, SaysThatATableIsLockedAndDoesNotHang) {
