@@ -258,6 +258,7 @@ Result<Report> BuildReport(const std::vector<std::string>& trace_paths, const Re
     }
 
     if (!options.catalogs.empty()) view->catalogs = options.catalogs;
+    if (options.ask) options.ask(*trace, *view);
     view->totals.units = CountRootUnits(view->units);
     Add(report.totals, view->totals);
     std::vector<Finding> findings = detectors::Detect(*view, options.rules);

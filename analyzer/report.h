@@ -54,6 +54,8 @@ struct ReportOptions {
   detectors::RuleOptions rules;
   std::vector<catalog::Snapshot> catalogs = {};  // a live look, instead of what the traces have
   bool timelines = false;                        // the executions of each finding's exemplar unit
+  // May add to a trace what a server says of its statements now: before rules look, with the catalogues in place.
+  std::function<void(const trace::Trace&, detectors::TraceView&)> ask = {};
   // Sees each trace as it was loaded: for a gate, which would load it again.
   std::function<Result<>(const trace::Trace&, const detectors::TraceView&)> also = {};
 };

@@ -8,9 +8,11 @@
 
 #include "analyzer/catalog/statistics_csv.h"
 #include "analyzer/trace/trace.h"
+#include "cli/address_plan.h"
 #include "cli/commands.h"
 #include "cli/findings_output.h"
 #include "cli/live_catalog.h"
+#include "cli/live_plans.h"
 
 namespace pgassay::cli {
 
@@ -43,6 +45,12 @@ Result<std::vector<catalog::Snapshot>> RecordedCatalogs(const std::string& path)
   return snapshots;
 }
 
+// As a trace names it, so that what was planned on this server is found in it; "" if the address cannot be told.
+std::string UpstreamOf(const std::string& database, const Environment& environment) {
+  const auto upstream = ParseUpstream(database, environment, Machine::ThisOne());
+  return upstream ? relay::ToString(upstream->address) : "";
+}
+
 Result<> ApplyStatisticsFile(const std::string& path, std::vector<catalog::Snapshot>& snapshots) {
   std::ifstream in(path, std::ios::binary);
   const std::string csv{std::istreambuf_iterator<char>(in), {}};
@@ -68,7 +76,11 @@ int RunAdvise(const Invocation& invocation) {
   if (settings.IsSet("database")) {
     auto snapshot = ReadLiveCatalog(settings.Text("database"), Counting::kNone);
     if (!snapshot) return Trouble(snapshot.error().message);
+    snapshot->upstream = UpstreamOf(settings.Text("database"), invocation.environment);
     options.catalogs.push_back(std::move(*snapshot));
+    options.ask = [&settings](const trace::Trace& recorded, detectors::TraceView& view) {
+      AddLivePlans(settings.Text("database"), view.catalogs.front(), recorded, view);
+    };
   } else {
     auto snapshots = RecordedCatalogs(trace);
     if (!snapshots) return Trouble(snapshots.error().message);

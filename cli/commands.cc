@@ -58,7 +58,9 @@ constexpr std::array kCommands = std::to_array<Command>({
      "Reads the recorded statements and the catalogue that was recorded with them (run --database=auto), or with\n"
      "--database that of a live database, over a read-only connection with short limits. Costs are the\n"
      "planner's where the recorder could ask it (HypoPG in the database, or run --sandbox), else modelled from the\n"
-     "catalogue's statistics. Nothing is created: --format sql writes a script to read and run.",
+     "catalogue's statistics. With --database that server plans what the trace has no plan of: with the values that\n"
+     "run --keep-values stored, else generically, and the findings say so. Nothing is created or executed:\n"
+     "--format sql writes a script to read and run.",
      RunAdvise},
     {"lint", kLint, "--database URI", "nothing", 0, 0, false, "schema checks on a live database",
      "Reads the catalogue over a read-only connection with short limits, counts what the rules of schema need\n"

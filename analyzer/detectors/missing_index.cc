@@ -17,6 +17,7 @@
 #include "analyzer/detectors/finding_id.h"
 #include "analyzer/detectors/index_fix.h"
 #include "analyzer/detectors/occurrences.h"
+#include "analyzer/detectors/plans.h"
 #include "analyzer/detectors/registry.h"
 #include "analyzer/detectors/schema.h"
 #include "analyzer/detectors/select_list.h"
@@ -96,6 +97,7 @@ class IndexFinding {
                     relation_.name, Cost(Sum(&advisor::Helped::cost_before)), Cost(Sum(&advisor::Helped::cost_after)),
                     subject.substr(relation_.name.size() + 1));
     AddStatements(finding);
+    AddPlanOfToday(finding);
     AddPlans(finding);
     AddSizes(finding);
     AddWrites(finding);
@@ -152,6 +154,16 @@ class IndexFinding {
           {fmt::format("and {}", Counted(index_.helped.size() - kShown, "other statement")), {}});
     finding.evidence.push_back(
         {fmt::format("{} of the cost of all statements", Percent(index_.share)), {{"share", index_.share}}});
+  }
+
+  // What the planner said of the statement, where it could not be asked about the index.
+  void AddPlanOfToday(Finding& finding) const {
+    if (index_.how != advisor::How::kModelled) return;
+    const auto plan = PlanOf(view_, snapshot_, index_.helped.front().statement->statement_id);
+    if (!plan) return;
+    const double cost = plan->row->total_cost;
+    finding.evidence.push_back(
+        {fmt::format("the planner's cost today is {}: {}", Cost(cost), plan->row->how), {{"planned_cost", cost}}});
   }
 
   void AddSizes(Finding& finding) const {
@@ -213,8 +225,8 @@ class IndexFinding {
             "built: it was made in a transaction that was rolled back, and the planner takes it for {} of {}",
             statements, index_.helped.size());
       case advisor::How::kHypothetical:
-        return fmt::format("hypothetical: HypoPG told the planner of it, who takes it for {} of {}", statements,
-                           index_.helped.size());
+        return fmt::format("hypothetical: HypoPG told the planner of it, who takes it for {} of {}{}", statements,
+                           index_.helped.size(), IsGeneric() ? ", by generic plans" : "");
       case advisor::How::kModelled:
         return "modelled: costs are computed from the catalogue's statistics; " + Unconfirmed();
       case advisor::How::kStructural:
@@ -230,6 +242,13 @@ class IndexFinding {
                            ? "; " + Unconfirmed()
                            : fmt::format(". With sequential scans switched off the planner takes it for {} of {}",
                                          statements, index_.helped.size()));
+  }
+
+  // No trial had an execution's values.
+  bool IsGeneric() const {
+    return std::ranges::all_of(index_.helped, [](const advisor::Helped& helped) {
+      return helped.trial == nullptr || !helped.trial->used || helped.trial->executions == 0;
+    });
   }
 
   // Why no server said it.

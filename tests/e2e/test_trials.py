@@ -158,6 +158,20 @@ def test_a_database_without_hypopg_says_so(run_pgassay: Callable[..., Run], data
     assert how(finding).endswith("HypoPG is not in this database, so the planner could not be asked")
 
 
+def test_a_later_advise_asks_the_server_that_is_named(
+    pg: PrivatePostgres, pgassay_binary: Path, run_pgassay: Callable[..., Run], database: str
+) -> None:
+    """Recorded without --database: nothing but generic plans is left to ask for, and the finding says so. What was recorded with it is used as it is."""
+    pg.psql("CREATE EXTENSION hypopg", database)
+    program = client("for i in range(12): run('SELECT id, note FROM orders WHERE user_id = %s', (i,)).fetchall()")
+    for flags, by in (([], ", by generic plans"), (["--database=auto"], "")):
+        run = run_pgassay(program, flags=flags, dbname=database)
+        words = [pgassay_binary, "advise", run.trace, "--database", pg.dsn(dbname=database), "--format", "json"]
+        (finding,) = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)["findings"]
+        assert finding["title"] == "orders (user_id)"
+        assert how(finding) == f"hypothetical: HypoPG told the planner of it, who takes it for 1 statement of 1{by}"
+
+
 def test_no_value_is_kept_of_a_trial(pg: PrivatePostgres, run_pgassay: Callable[..., Run], database: str) -> None:
     pg.psql("CREATE EXTENSION hypopg", database)
     lines = [
