@@ -204,6 +204,23 @@ TEST_F(Explaining, ExecutesNothingThatCouldDoMoreThanToRead) {
   EXPECT_EQ(plain.error().message, "it is not executed: the operator ~@~ is volatile");
 }
 
+TEST_F(Explaining, ExecutesReadOnlyAndForTwoSecondsWhateverAFunctionPromises) {
+  server_.Run(
+      "CREATE TABLE log (id int); "
+      "CREATE FUNCTION touch() RETURNS int LANGUAGE sql AS 'INSERT INTO log VALUES (1) RETURNING 1'; "
+      "CREATE FUNCTION liar() RETURNS int LANGUAGE plpgsql STABLE AS $$BEGIN RETURN touch(); END$$");
+  const auto planner = Explainer();
+  const auto lied = planner->Plan({.sql = "SELECT liar() FROM orders LIMIT 1"}, {}, {.execute = true});
+  ASSERT_FALSE(lied);
+  EXPECT_EQ(lied.error().message, "cannot execute INSERT in a read-only transaction");
+  const auto long_one = planner->Plan(
+      {.sql = "SELECT count(*) FROM orders a, orders b, orders c WHERE a.id + b.id < c.id"}, {}, {.execute = true});
+  ASSERT_FALSE(long_one);
+  EXPECT_EQ(long_one.error().message, "canceling statement due to statement timeout");
+  EXPECT_EQ(server_.Run("SELECT count(*) FROM log"), "0");
+  EXPECT_TRUE(planner->Plan({.sql = "SELECT id FROM orders WHERE id = 1"}, {}, {.execute = true}));
+}
+
 TEST_F(Explaining, SaysThatATableIsLockedAndDoesNotHang) {
   const auto planner = Explainer();
   ServerSession holder;
