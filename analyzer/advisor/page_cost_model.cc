@@ -17,6 +17,7 @@ class PageCostModel final : public CostModel {
     ++calls_;
     const Query& asked = workload_.queries[query];
     std::vector<Table> tables;
+    tables.reserve(asked.tables.size());
     for (const TableUse& use : asked.tables) tables.push_back(access_.TableOf(*use.relation, set));
     Cost best{.total = kNever, .used = {}};
     for (size_t first = 0; first < tables.size(); ++first) {
@@ -81,7 +82,7 @@ class PageCostModel final : public CostModel {
     const bool wants_order = std::ranges::any_of(query.tables, [](const TableUse& use) { return !use.sort.empty(); }) ||
                              !query.statement->facts.order_by.empty();
     if (wants_order && !ordered) {
-      startup = total = total + Sorted(rows, query.limit, access_.prices().operation);
+      total += Sorted(rows, query.limit, access_.prices().operation);
     } else if (query.limit >= 0 && streams && query.limit < rows && !query.aggregate) {
       total = startup + (total - startup) * query.limit / rows;
     }
