@@ -78,9 +78,6 @@ int RunAdvise(const Invocation& invocation) {
     if (!snapshot) return Trouble(snapshot.error().message);
     snapshot->upstream = UpstreamOf(settings.Text("database"), invocation.environment);
     options.catalogs.push_back(std::move(*snapshot));
-    options.ask = [&settings](const trace::Trace& recorded, detectors::TraceView& view) {
-      AddLivePlans(settings.Text("database"), view.catalogs.front(), recorded, view);
-    };
   } else {
     auto snapshots = RecordedCatalogs(trace);
     if (!snapshots) return Trouble(snapshots.error().message);
@@ -89,6 +86,14 @@ int RunAdvise(const Invocation& invocation) {
   if (settings.IsSet("stats")) {
     if (const auto applied = ApplyStatisticsFile(settings.Text("stats"), options.catalogs); !applied)
       return Trouble(applied.error().message);
+    // What is at hand is of another size than the tables that are judged: no server is asked, and no cost is shown.
+    options.ask = [](const trace::Trace&, detectors::TraceView& view) {
+      for (trace::PlanRow& plan : view.plans) plan.total_cost = 0;
+    };
+  } else if (settings.IsSet("database")) {
+    options.ask = [&settings](const trace::Trace& recorded, detectors::TraceView& view) {
+      AddLivePlans(settings.Text("database"), view.catalogs.front(), recorded, view);
+    };
   }
   const auto report = BuildReport({trace}, options);
   if (!report) return Trouble(report.error().message);

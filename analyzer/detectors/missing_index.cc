@@ -156,12 +156,13 @@ class IndexFinding {
         {fmt::format("{} of the cost of all statements", Percent(index_.share)), {{"share", index_.share}}});
   }
 
-  // What the planner said of the statement, where it could not be asked about the index.
+  // What the planner said of the statement, where it could not be asked about the index. A cost of 0 says nothing: it
+  // was of a table of another size.
   void AddPlanOfToday(Finding& finding) const {
     if (index_.how != advisor::How::kModelled) return;
     const auto plan = PlanOf(view_, snapshot_, index_.helped.front().statement->statement_id);
-    if (!plan) return;
-    const double cost = plan->row->total_cost;
+    const double cost = plan ? plan->row->total_cost : 0;
+    if (cost <= 0) return;
     finding.evidence.push_back(
         {fmt::format("the planner's cost today is {}: {}", Cost(cost), plan->row->how), {{"planned_cost", cost}}});
   }
