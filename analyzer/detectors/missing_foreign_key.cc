@@ -86,9 +86,9 @@ Use FollowedIn(const TraceView& view, const std::string& relation, const std::st
 std::string AddConstraint(const Table& table, const catalog::Column& column, const Reference& reference,
                           const std::string& key) {
   const std::string name = catalog::QuoteIdentifier(fmt::format("{}_{}_fkey", table.relation->name, column.name));
-  const std::string add = fmt::format("ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({})",
-                                      TableName(table), name, catalog::QuoteIdentifier(column.name),
-                                      catalog::QualifiedName(*reference.relation), catalog::QuoteIdentifier(key));
+  std::string add = fmt::format("ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({})",
+                                TableName(table), name, catalog::QuoteIdentifier(column.name),
+                                catalog::QualifiedName(*reference.relation), catalog::QuoteIdentifier(key));
   if (table.relation->kind == 'p') return add;
   return fmt::format("{} NOT VALID; ALTER TABLE {} VALIDATE CONSTRAINT {}", add, TableName(table), name);
 }

@@ -25,6 +25,7 @@ std::vector<std::string> Ranked(const std::map<std::string, uint64_t>& weights) 
   std::vector<std::pair<std::string, uint64_t>> ranked(weights.begin(), weights.end());
   std::ranges::stable_sort(ranked, [](const auto& a, const auto& b) { return a.second > b.second; });
   std::vector<std::string> names;
+  names.reserve(ranked.size());
   for (auto& [name, weight] : ranked) names.push_back(std::move(name));
   return names;
 }
