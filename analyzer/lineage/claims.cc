@@ -19,7 +19,8 @@ bool Conflict(const Unit& a, const Unit& b) {
 bool MayMeet(const Unit& a, const Unit& b) { return a.scope_id == 0 && b.scope_id == 0 && a.phase == b.phase; }
 
 // May a child in `unit` be claimed by rows of another unit? Only with a relation, never against tags, and soon.
-bool MayCross(const UnitState& source_unit, const UnitState& unit, int64_t sent_ns, Candidate& candidate) {
+bool MayCross(const UnitState& source_unit, const SessionState& session, const UnitState& unit, int64_t sent_ns,
+              Candidate& candidate) {
   if (candidate.level < 2 || !MayMeet(source_unit.row, unit.row)) return false;
   const int64_t source_wrapper = source_unit.wrapper_unit != 0 ? source_unit.wrapper_unit : source_unit.row.unit_id;
   const int64_t wrapper = unit.wrapper_unit != 0 ? unit.wrapper_unit : unit.row.unit_id;
@@ -29,7 +30,7 @@ bool MayCross(const UnitState& source_unit, const UnitState& unit, int64_t sent_
   }
   if (Conflict(source_unit.row, unit.row)) return false;
   candidate.rejoined = true;
-  return sent_ns - source_unit.last_activity_ns <= kOutlive;
+  return session.IdleSince(source_unit.last_activity_ns, sent_ns) <= kOutlive;
 }
 
 }  // namespace
@@ -132,7 +133,7 @@ void ClaimFinder::Consider(Source& source, const SessionState& session, const Un
   candidate.level = columns_.LevelOf(source.column_id, column_id);
   candidate.same_unit = source.unit == &unit;
   candidate.same_session = source.session_id == session.info.session_id;
-  if (!candidate.same_unit && !MayCross(*source.unit, unit, sent_ns, candidate)) return;
+  if (!candidate.same_unit && !MayCross(*source.unit, session, unit, sent_ns, candidate)) return;
 
   uint64_t found_value = value.hash;
   const ValueSource::Occurrence* occurrence = source.values.Latest(value.hash, sent_ns);

@@ -9,15 +9,6 @@ namespace {
 constexpr size_t kLoopValues = 3;  // distinct ones that an edge over units needs
 constexpr size_t kMaxWaiting = 64;
 
-// Of the process whose session it is. To connect and to log in is work: a pool that grows for a loop does not pause.
-int64_t IdleSince(int64_t done_ns, const SessionState& session, const Execution& execution) {
-  int64_t idle_ns = execution.sent_ns - done_ns;
-  if (session.info.time_ns >= done_ns && session.info.logged_in_ns > session.info.time_ns) {
-    idle_ns -= session.info.logged_in_ns - session.info.time_ns + session.busy_ns;
-  }
-  return std::max<int64_t>(idle_ns, 0);
-}
-
 }  // namespace
 
 UnitState& Edges::Follow(SessionState& session, UnitState& unit, const Execution& execution,
@@ -112,7 +103,7 @@ void Edges::Record(const SessionState& session, UnitState& unit, const Execution
     return;
   }
   if (UnitState& source_unit = *source.unit; candidate.rejoined && &source_unit != &unit) {
-    made.claim.pause_ns = IdleSince(source_unit.last_done_ns, session, execution);
+    made.claim.pause_ns = session.IdleSince(source_unit.last_done_ns, execution.sent_ns);
     auto& waiting = source_unit.reaching[made.key].waiting;
     if (waiting.size() < kMaxWaiting) waiting.push_back({std::move(made), unit.row.unit_id});
     return;

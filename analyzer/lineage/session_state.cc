@@ -138,6 +138,14 @@ void SessionState::OnApplicationName(std::string_view name) {
   info.application_name = name;
 }
 
+int64_t SessionState::IdleSince(int64_t since_ns, int64_t sent_ns) const {
+  int64_t idle_ns = sent_ns - since_ns;
+  if (info.time_ns >= since_ns && info.logged_in_ns > info.time_ns) {
+    idle_ns -= info.logged_in_ns - info.time_ns + busy_ns;
+  }
+  return std::max<int64_t>(idle_ns, 0);
+}
+
 void SessionState::OnPrepared(std::string_view name) {
   // PgBouncer and PgCat give the statements that pass through them names of their own, which end in a counter.
   for (const std::string_view prefix : {"PGBOUNCER_", "PGCAT_"}) {

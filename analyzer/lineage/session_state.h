@@ -59,6 +59,9 @@ struct SessionState {
   bool EndsUnit(int64_t gap_ns, bool has_finer_split) const;
   int64_t GapThreshold(bool has_finer_split) const;
   void AddGap(int64_t gap_ns);
+  // How long its process did nothing from `since_ns` to `sent_ns`. To connect and to log in is work: a pool that grows
+  // for a loop does not pause.
+  int64_t IdleSince(int64_t since_ns, int64_t sent_ns) const;
   void OnApplicationName(std::string_view name);
   void OnPrepared(std::string_view name);
 

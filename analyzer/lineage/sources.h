@@ -15,7 +15,8 @@
 
 namespace pgassay::lineage {
 
-inline constexpr int64_t kOutlive = 2'000'000'000;  // ns that sources may claim after their unit's last statement
+// ns idle (SessionState::IdleSince) behind their unit's last statement in which sources may claim.
+inline constexpr int64_t kOutlive = 2'000'000'000;
 
 // Sessions of one client process, and the sources they may claim from.
 struct Group {

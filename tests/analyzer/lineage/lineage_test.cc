@@ -387,15 +387,17 @@ TEST(Units, AClaimWithARelationJoinsWhatAGapParted) {
 // A pool grows for the loop: what its new connection takes is no pause of the application's, what comes before and
 // after it is.
 TEST(Units, ToConnectIsNoPauseBeforeTheFirstChild) {
-  Fixture f;
-  f.t.Run(f.c, f.users, {}, Column(1, 9));
-  Connection& grown = f.t.Connect(1, f.c.now_ns + 3 * kMs, "app", 700 * kMs);
-  f.t.Run(grown, f.user, {1000}, {{1000, 1}}, {.think_ns = 4 * kMs, .duration_ns = 90 * kMs});
-  for (int64_t id = 1; id <= 9; ++id) f.t.Run(grown, f.orders, {id}, {{100 + id, id}}, {.think_ns = 5 * kMs});
-  f.t.Play(f.said);
-  const Edge edge = f.OnlyEdge(f.users, f.orders);
-  EXPECT_EQ(edge.children, 9U);
-  EXPECT_EQ(edge.first_child_delay_ns, 12 * kMs);
+  for (const int64_t login : {700 * kMs, 2700 * kMs}) {
+    Fixture f;
+    f.t.Run(f.c, f.users, {}, Column(1, 9));
+    Connection& grown = f.t.Connect(1, f.c.now_ns + 3 * kMs, "app", login);
+    f.t.Run(grown, f.user, {1000}, {{1000, 1}}, {.think_ns = 4 * kMs, .duration_ns = 90 * kMs});
+    for (int64_t id = 1; id <= 9; ++id) f.t.Run(grown, f.orders, {id}, {{100 + id, id}}, {.think_ns = 5 * kMs});
+    f.t.Play(f.said);
+    const Edge edge = f.OnlyEdge(f.users, f.orders);
+    EXPECT_EQ(edge.children, 9U);
+    EXPECT_EQ(edge.first_child_delay_ns, 12 * kMs);
+  }
 }
 
 TEST(Units, OneOrTwoClicksJoinNothing) {
