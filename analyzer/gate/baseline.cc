@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr uint64_t kLeastBytes = 64 * 1024;
+constexpr uint64_t kLeastBytes = uint64_t{64} * 1024;
 
 // ---- writing: by hand, because the layout is the point --------------------------------------------------------------
 
