@@ -56,6 +56,7 @@ struct TraceView {
   std::vector<lineage::UnitStatement> unit_statements;
   std::vector<lineage::Edge> edges;
   std::vector<lineage::Repeat> repeats;
+  std::vector<trace::AnswerRow> answers;    // of aggregates that cost something, by statement, execution
   std::vector<trace::PlanRow> plans;        // by database, statement, kind
   std::vector<trace::TrialRow> trials;      // by database, statement, index
   std::vector<trace::SlotRow> slots;        // by statement, slot
@@ -63,12 +64,13 @@ struct TraceView {
   const trace::StatementRow* Statement(int64_t statement_id) const;  // null if unknown
   const lineage::Unit* Unit(int64_t unit_id) const;
   std::span<const trace::ColumnRow> Columns(int64_t statement_id) const;
+  std::span<const trace::AnswerRow> Answers(int64_t statement_id) const;
 };
 Result<TraceView> LoadTraceView(const trace::Trace& trace);
-// Units that were joined become one: rows of `unit_statements`, `edges` and `repeats` move to the root, rows of equal
-// key are added up, the root carries the totals of all, and the others stay with joined_to = the root. Sorts every
-// table by key. LoadTraceView has done it. Edges of one key add up per parent execution (parent_no) first: children of
-// one parent row set count together, others take the maximum.
+// Units that were joined become one: rows of `unit_statements`, `edges`, `repeats` and `answers` move to the root, rows
+// of equal key are added up, the root carries the totals of all, and the others stay with joined_to = the root. Sorts
+// every table by key. LoadTraceView has done it. Edges of one key add up per parent execution (parent_no) first:
+// children of one parent row set count together, others take the maximum.
 void ResolveJoinedUnits(TraceView& view);
 
 using DetectFunction = std::vector<Finding> (*)(const TraceView& view, const Options& options);

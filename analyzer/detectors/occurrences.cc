@@ -38,6 +38,12 @@ bool IsApplicationRead(const trace::StatementRow& statement) {
          !facts.relations.empty() && !facts.locking && !facts.writes;
 }
 
+bool IsAggregate(const sql::Facts& facts) {
+  const auto is_aggregate = [](const sql::Output& output) { return output.kind == sql::Output::Kind::kAggregate; };
+  return !facts.group_by.empty() || std::ranges::any_of(facts.outputs, is_aggregate) ||
+         (facts.aggregate_only && !facts.has_subquery);  // EXISTS is none
+}
+
 bool IsJudged(const lineage::Unit& unit) {
   using enum lineage::ScopePhase;
   return !unit.schema_change && (unit.phase == kNone || unit.phase == kCall);

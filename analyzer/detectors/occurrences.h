@@ -17,6 +17,8 @@ namespace pgassay::detectors {
 // A read that the application meant: a SELECT on its own relations. Not the driver's (system catalogues), not a health
 // check (SELECT 1: no relation), not one that locks rows or writes.
 bool IsApplicationRead(const trace::StatementRow& statement);
+// Gives one row for many: grouped, or aggregates alone.
+bool IsAggregate(const sql::Facts& facts);
 // Migrations raise nothing, nor do a test's setup and teardown, or what its runner does between tests.
 bool IsJudged(const lineage::Unit& unit);
 // Inside a scope, a trace, a transaction or between boundaries no time counts; in units that idle gaps cut out it does.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "analyzer/detectors/detector.h"
+#include "analyzer/detectors/occurrences.h"
 #include "proxy/base/take.h"
 
 namespace pgassay::detectors {
@@ -142,6 +143,21 @@ void AddToRoot(lineage::Unit& root, const lineage::Unit& unit) {
   root.think_ns += unit.think_ns;
 }
 
+// Statements whose answers may be worth keeping; of all others the timeline is not read.
+std::vector<int64_t> CostlyAggregates(const TraceView& view) {
+  constexpr uint64_t kLeastCalls = 3;
+  constexpr int64_t kLeastMeanNs = 1'000'000;
+  std::vector<int64_t> ids;
+  for (const trace::StatementRow& statement : view.statements) {
+    const bool costs =
+        statement.calls >= kLeastCalls && statement.database_ns / static_cast<int64_t>(statement.calls) >= kLeastMeanNs;
+    if (costs && IsApplicationRead(statement) && IsAggregate(statement.facts)) ids.push_back(statement.statement_id);
+  }
+  return ids;
+}
+
+constexpr uint64_t kMaxAnswers = 100'000;  // some 8 MB
+
 }  // namespace
 
 void ResolveJoinedUnits(TraceView& view) {
@@ -176,6 +192,7 @@ void ResolveJoinedUnits(TraceView& view) {
   for (auto& row : view.unit_statements) row.unit_id = root_of(row.unit_id);
   for (auto& row : view.edges) row.unit_id = root_of(row.unit_id);
   for (auto& row : view.repeats) row.unit_id = root_of(row.unit_id);
+  for (auto& row : view.answers) row.unit_id = root_of(row.unit_id);
   view.unit_statements = AddUp(std::move(view.unit_statements));
   view.edges = AddUp(std::move(view.edges));
   SortByKey(view.repeats);
@@ -208,6 +225,10 @@ std::span<const trace::ColumnRow> TraceView::Columns(int64_t statement_id) const
   return std::ranges::equal_range(columns, statement_id, {}, &trace::ColumnRow::statement_id);
 }
 
+std::span<const trace::AnswerRow> TraceView::Answers(int64_t statement_id) const {
+  return std::ranges::equal_range(answers, statement_id, {}, &trace::AnswerRow::statement_id);
+}
+
 Result<TraceView> LoadTraceView(const trace::Trace& trace) {
   TraceView view;
   std::vector<trace::CatalogRow> catalogs;
@@ -225,6 +246,8 @@ Result<TraceView> LoadTraceView(const trace::Trace& trace) {
   Take(trace.Trials(), view.trials, all);
   Take(trace.Slots(), view.slots, all);
   Take(trace.Catalogs(), catalogs, all);
+  if (!all) return std::unexpected(all.error());
+  Take(trace.Answers(CostlyAggregates(view), kMaxAnswers), view.answers, all);
   if (!all) return std::unexpected(all.error());
   for (trace::CatalogRow& row : catalogs) {
     if (row.snapshot) view.catalogs.push_back(std::move(*row.snapshot));

@@ -3,8 +3,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
+#include "analyzer/trace/execution_flags.h"
 #include "analyzer/trace/histogram.h"
 #include "analyzer/trace/lineage_tables.h"
 #include "analyzer/trace/trace_file.h"
@@ -436,6 +438,54 @@ Result<std::vector<GapRow>> Trace::Gaps() const {
 
 // The unit's rollups say between which executions to look, so the timeline needs no index on units. Block by block:
 // most units are at their limit, or at their end, after the first.
+Result<std::vector<AnswerRow>> Trace::Answers(const std::vector<int64_t>& statement_ids, uint64_t limit) const {
+  std::string wanted;  // JSON array
+  for (const int64_t id : statement_ids) wanted += (wanted.empty() ? "[" : ",") + std::to_string(id);
+  if (wanted.empty()) return std::vector<AnswerRow>{};
+  wanted += ']';
+  const auto blocks = state_->Rows<int64_t>(
+      "SELECT DISTINCT b.first_no FROM unit_statement u CROSS JOIN execution_block b "
+      "WHERE u.statement_id IN (SELECT value FROM json_each(?1)) AND u.calls > 0 AND b.first_no <= u.last_no "
+      "  AND b.first_no >= (SELECT ifnull(max(first_no), 0) FROM execution_block WHERE first_no <= u.first_no) "
+      "ORDER BY b.first_no",
+      [](const Query& row) { return row.Int(0); }, std::string_view(wanted));
+  if (!blocks) return std::unexpected(blocks.error());
+  std::vector<AnswerRow> answers;
+  for (const int64_t block : *blocks) {
+    if (answers.size() >= limit) break;
+    const auto read = state_->ForEach(
+        "SELECT e.value ->> 3, b.first_no + (e.value ->> 0), ifnull(s.recording_id, 0), ifnull(s.database_id, 0), "
+        "e.value ->> 2, "
+        "  b.sent_ns + (e.value ->> 4), (e.value ->> 6) - (e.value ->> 7), e.value ->> 8, e.value ->> 11, "
+        "  e.value ->> 12 "
+        "FROM execution_block b CROSS JOIN json_each(b.executions) e LEFT JOIN session s ON s.session_id = e.value ->> "
+        "1 "
+        "WHERE b.first_no = ?1 AND (e.value ->> 3) IN (SELECT value FROM json_each(?2)) "
+        "  AND (e.value ->> 10) & ?3 = 0 "
+        "  AND b.first_no + (e.value ->> 0) >= (SELECT ifnull(max(timeline_from_no), 0) FROM recording) "
+        "ORDER BY e.key LIMIT ?4",
+        [&](const Query& row) {
+          answers.push_back({.statement_id = row.Int(0),
+                             .execution_no = row.Int(1),
+                             .recording_id = row.Int(2),
+                             .database_id = row.Int(3),
+                             .unit_id = row.Int(4),
+                             .sent_ns = row.Int(5),
+                             .busy_ns = row.Int(6),
+                             .rows = Count(row, 7),
+                             .parameters_hash = Count(row, 8),
+                             .result_hash = Count(row, 9)});
+        },
+        block, std::string_view(wanted),
+        int64_t{kFlagFailed | kFlagConnectionLost | kFlagAbandoned | kFlagPortalInPieces},
+        std::min<uint64_t>(limit - answers.size(), INT64_MAX));
+    if (!read) return std::unexpected(read.error());
+  }
+  std::ranges::stable_sort(answers, {},
+                           [](const AnswerRow& row) { return std::pair(row.statement_id, row.execution_no); });
+  return answers;
+}
+
 Result<std::vector<TimelineRow>> Trace::Timeline(int64_t unit_id, uint64_t limit) const {
   std::string members;  // JSON array
   const auto found = state_->ForEach(

@@ -1,6 +1,6 @@
 // Read-only view of a trace file: the only door detectors and reports have. Reads rollups; executions only where a
-// timeline is drawn. A trace that is being written can be read at the same time. Threads: one owner per Trace. Rows
-// come in a fixed order.
+// timeline is drawn, or of statements that are named. A trace that is being written can be read at the same time.
+// Threads: one owner per Trace. Rows come in a fixed order.
 #pragma once
 
 #include <cstdint>
@@ -68,6 +68,16 @@ struct TimelineRow {
   std::string sqlstate;
 };
 
+// What one execution was asked and what it answered, as far as hashes tell. They compare within a recording only.
+struct AnswerRow {
+  int64_t statement_id = 0, execution_no = 0, recording_id = 0, database_id = 0, unit_id = 0;
+  int64_t sent_ns = 0;  // on the recording's clock
+  int64_t busy_ns = 0;  // its share of the server's time
+  uint64_t rows = 0;
+  uint64_t parameters_hash = 0;  // 0: not known
+  uint64_t result_hash = 0;      // 0: no rows
+};
+
 struct Totals {
   uint64_t executions = 0, statements = 0, units = 0, sessions = 0, round_trips = 0, rows = 0, bytes = 0, errors = 0;
   int64_t database_ns = 0;
@@ -104,6 +114,8 @@ class Trace {
   Result<std::vector<lineage::Edge>> Edges() const;  // by key
   Result<std::vector<lineage::Repeat>> Repeats() const;
   Result<std::vector<GapRow>> Gaps() const;
+  // Of the timeline, what succeeded and was read to its end; by statement, execution_no. The first `limit` executions.
+  Result<std::vector<AnswerRow>> Answers(const std::vector<int64_t>& statement_ids, uint64_t limit) const;
   Result<std::vector<TimelineRow>> Timeline(int64_t unit_id,
                                             uint64_t limit) const;  // by execution_no, joined units included
 

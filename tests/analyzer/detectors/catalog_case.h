@@ -68,6 +68,7 @@ class CatalogCase {
     relation.schema = json.value("schema", "public");
     relation.name = name;
     relation.kind = json.value("kind", "r")[0];
+    relation.row_security = json.value("row_security", false);
     relation.partition = json.value("partition", false);
     relation.rows = json.value("rows", -1.0);
     relation.pages = json.value("pages", int64_t{0});

@@ -8,6 +8,8 @@
 //   columns          {"<statement id>": [[relation, name, attnum, bytes, cells, nulls], …]}
 //   units            {id, kind, label, scope, phase, joined_to, database_ms, flags}
 //   unit_statements, repeats, edges: the rows' own names; statement ids as "statement", "parent", "child"
+//   answers          series: {statement, count, every_s, ms, rows, values: one or one each, results: the last goes on,
+//                    unit: the first, which are made, one each; same_unit, scope, phase, flags: of these units}
 //   tables           catalog_case.h
 //   slots            {statement, slot, executions, top, literals, named, share, constant}
 //   plans            {statement, kind, how, plan: EXPLAIN's JSON, without the array and "Plan" around it}, of "tables"
@@ -50,6 +52,7 @@ class ViewCase {
       view_.catalogs.push_back(std::move(*snapshot));
     }
     for (const Json& item : json.value("plans", Json::array())) view_.plans.push_back(PlanOf(item));
+    for (const Json& item : json.value("answers", Json::array())) AddAnswers(item);
     for (const Json& item : json.value("slots", Json::array())) view_.slots.push_back(SlotOf(item));
     detectors::ResolveJoinedUnits(view_);
   }
@@ -148,6 +151,32 @@ class ViewCase {
     row.total_cost = json.at("plan").value("Total Cost", 0.0);
     row.plan_json = Json::array({{{"Plan", json.at("plan")}}}).dump();
     return row;
+  }
+
+  void AddAnswers(const Json& json) {
+    const auto at = [](const Json& list, uint64_t i) { return list.at(std::min<size_t>(i, list.size() - 1)); };
+    const Json values = json.value("values", Json::array({7})), results = json.value("results", Json::array({9}));
+    const bool same_unit = json.value("same_unit", false);
+    auto unit = json.value("unit", int64_t{1000} * json.at("statement").get<int64_t>());
+    for (uint64_t i = 0; i < json.at("count").get<uint64_t>(); ++i) {
+      if (i == 0 || !same_unit) {
+        Json of_unit = json;
+        of_unit["id"] = unit;
+        view_.units.push_back(UnitOf(of_unit));
+      }
+      view_.answers.push_back({.statement_id = json.at("statement").get<int64_t>(),
+                               .execution_no = unit * 100 + static_cast<int64_t>(i),
+                               .recording_id = 1,
+                               .database_id = 1,
+                               .unit_id = unit,
+                               .sent_ns = std::llround(json.value("every_s", 300.0) * 1e9) * static_cast<int64_t>(i),
+                               .busy_ns = Ns(json, "ms"),
+                               .rows = Count(json, "rows", 1),
+                               .parameters_hash = at(values, i).get<uint64_t>(),
+                               .result_hash = at(results, i).get<uint64_t>()});
+      unit += same_unit ? 0 : 1;
+    }
+    std::ranges::stable_sort(view_.answers, {}, &trace::AnswerRow::statement_id);
   }
 
   static trace::SlotRow SlotOf(const Json& json) {

@@ -409,6 +409,38 @@ TEST_F(RoundTrip, UnitsAndTheirTimelineWithJoinedOnes) {
   EXPECT_TRUE(trace->Timeline(99, 10)->empty());
 }
 
+TEST_F(RoundTrip, AnswersAreOfTheStatementsThatAreAskedFor) {
+  auto recorder = MustOpen(Options(path_));
+  Record(*recorder, 700, 7, 1);
+  Record(*recorder, 3, 8, 2);
+  Record(*recorder, 2, 9, 3);
+  ExecutionRow failed;
+  failed.execution_no = recorder->NextExecutionNo();
+  failed.unit_id = 2;
+  failed.statement_id = recorder->StatementId(8, "SELECT 1", SelectFacts());
+  failed.flags = kFlagFailed;
+  recorder->AddExecution(failed);
+  ASSERT_TRUE(recorder->Finish(1, true).has_value());
+  const auto trace = Trace::Open(path_);
+  const auto answers = trace->Answers({2, 3}, 100);
+  ASSERT_TRUE(answers.has_value()) << answers.error().message;
+  ASSERT_EQ(answers->size(), 5U);
+  const AnswerRow& second = answers->at(1);
+  EXPECT_EQ(second.statement_id, 2);
+  EXPECT_EQ(second.execution_no, 702);
+  EXPECT_EQ(second.unit_id, 2);
+  EXPECT_EQ(second.sent_ns - answers->at(0).sent_ns, 2'000'000);
+  EXPECT_EQ(second.busy_ns, 1'000'000);
+  EXPECT_EQ(second.rows, 1U);
+  EXPECT_EQ(second.parameters_hash, 0x5678'9ABC'DEF1U);
+  EXPECT_EQ(second.result_hash, 0xCBA9'8765'4321U);
+  EXPECT_EQ(answers->at(4).statement_id, 3);
+  EXPECT_EQ(trace->Answers({1}, 1000)->size(), 700U);
+  EXPECT_EQ(trace->Answers({1}, 600)->size(), 600U);
+  EXPECT_TRUE(trace->Answers({}, 10)->empty());
+  EXPECT_TRUE(trace->Answers({99}, 10)->empty());
+}
+
 TEST_F(RoundTrip, CompleteMeansEndedInOrderAndNothingLost) {
   struct Case {
     const char* name;
