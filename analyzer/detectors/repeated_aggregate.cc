@@ -44,9 +44,9 @@ constexpr RuleInfo kInfo = {
     .name = "Summary",
     .summary = "a costly aggregate is computed again and again for the same answer",
     .picture =
-        "  SELECT status, count(*), sum(total) FROM orders GROUP BY status   180 ms\n"
-        "  … the next request …                                              180 ms   the same 5 rows\n"
-        "  … and the next …                                                  180 ms   the same 5 rows",
+        "  SELECT status, sum(total) FROM orders GROUP BY status  180 ms\n"
+        "  … the next request                                     180 ms   same 5 rows\n"
+        "  … and the next                                         180 ms   same 5 rows",
     .problem =
         "The same aggregate over many rows ran in request after request, and nearly always with the answer of the time "
         "before: what it reads hardly changes. The server reads and adds up all of the rows each time.",
@@ -313,8 +313,7 @@ class RepeatedAggregate {
     if (!summary) {
       finding.fix.advice = fmt::format(
           "Keep the answer in a materialized view with a unique index and refresh it every {}, or cache it as long. "
-          "The "
-          "view is not printed: the trace does not keep the values that it needs.",
+          "The view is not printed: the trace does not keep the values that it needs.",
           every);
       return;
     }
