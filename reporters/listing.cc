@@ -90,7 +90,7 @@ Item ItemOf(const Report& report, const gate::Entry& entry) {
 }  // namespace
 
 Location LocationOf(std::string_view site_or_label) {
-  const Location unknown{.file = std::string(kNowhere), .line = 1, .known = false};
+  Location unknown{.file = std::string(kNowhere), .line = 1, .known = false};
   Location location{.file = "", .line = 1, .known = true};
   std::string_view file = site_or_label.substr(0, site_or_label.find("::"));
   const size_t colon = file.rfind(':');
