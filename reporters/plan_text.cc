@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cmath>
-
 #include "analyzer/catalog/plan_tree.h"
 #include "analyzer/detectors/words.h"
 
@@ -27,8 +25,8 @@ std::string ActualText(const PlanNode& node) {
   if (!node.actual) return "";
   const catalog::Actual& actual = *node.actual;
   if (actual.runs == 0) return "never reached";
-  std::string text = fmt::format(
-      "{} came, {:.2f} ms", detectors::Counted(static_cast<uint64_t>(std::llround(actual.rows)), "row"), actual.ms);
+  std::string text =
+      fmt::format("{} came, {:.2f} ms", detectors::Counted(detectors::Rounded(actual.rows), "row"), actual.ms);
   if (actual.runs > 1) text += fmt::format(" in {}", detectors::Counted(static_cast<uint64_t>(actual.runs), "run"));
   return text;
 }

@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "analyzer/detectors/index_fix.h"
 #include "analyzer/detectors/registry.h"
@@ -80,9 +79,8 @@ Finding MakeFinding(const TraceView& view, const Table& table, const Pair& pair,
                               {{"executions", static_cast<double>(use.calls)}, {"rows", table.relation->rows}}});
   if (per_id > 0 && per_type > 0) {
     finding.evidence.push_back(
-        {fmt::format("one {} has {} on average, one {} has {}", pair.id->name,
-                     Counted(static_cast<uint64_t>(std::llround(per_id)), "row"), pair.type->name,
-                     Counted(static_cast<uint64_t>(std::llround(per_type)), "row")),
+        {fmt::format("one {} has {} on average, one {} has {}", pair.id->name, Counted(Rounded(per_id), "row"),
+                     pair.type->name, Counted(Rounded(per_type), "row")),
          {{"rows_per_id", per_id}, {"rows_per_type", per_type}}});
   }
   finding.fix =

@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "analyzer/detectors/index_fix.h"
@@ -126,10 +125,9 @@ class Pairs {
     finding.evidence.push_back(
         {fmt::format("both fixed in {} of {} on the table", Count(use.calls), Counted(calls, "execution")),
          {{"executions", static_cast<double>(use.calls)}, {"share", share}}});
-    const auto rounded = [](double rows) { return static_cast<uint64_t>(std::llround(rows)); };
     finding.evidence.push_back(
         {fmt::format("one {} has {} on average, one {} has {}, both together {} if they are independent", a.name,
-                     Counted(rounded(per_a), "row"), b.name, Counted(rounded(per_b), "row"), Count(rounded(together))),
+                     Counted(Rounded(per_a), "row"), b.name, Counted(Rounded(per_b), "row"), Count(Rounded(together))),
          {{"rows_per_first", per_a}, {"rows_per_second", per_b}, {"rows_together", together}}});
     finding.fix = NewIndexFix(*table.snapshot, *table.relation, {.keys = {{.attnum = a.attnum}, {.attnum = b.attnum}}},
                               SenderOf(view_, use));

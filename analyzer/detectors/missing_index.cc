@@ -55,9 +55,7 @@ constexpr RuleInfo kInfo = {
     .schema = true,
 };
 
-std::string Cost(double cost) {
-  return cost < 10 ? fmt::format("{:.1f}", cost) : Count(static_cast<uint64_t>(std::llround(cost)));
-}
+std::string Cost(double cost) { return cost < 10 ? fmt::format("{:.1f}", cost) : Count(Rounded(cost)); }
 
 std::string Megabytes(double bytes) { return Bytes(static_cast<uint64_t>(std::max(bytes, 0.0))); }
 
@@ -164,7 +162,10 @@ class IndexFinding {
     const double cost = plan ? plan->row->total_cost : 0;
     if (cost <= 0) return;
     finding.evidence.push_back(
-        {fmt::format("the planner's cost today is {}: {}", Cost(cost), plan->row->how), {{"planned_cost", cost}}});
+        {fmt::format("the planner's cost today is {}{}: {}", Cost(cost),
+                     plan->row->executions > 1 ? fmt::format(", the mean of {}", plan->row->executions) : "",
+                     plan->row->how),
+         {{"planned_cost", cost}}});
   }
 
   void AddSizes(Finding& finding) const {

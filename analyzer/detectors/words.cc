@@ -17,6 +17,8 @@ std::string Short(double number, double limit) {
 
 }  // namespace
 
+uint64_t Rounded(double count) { return static_cast<uint64_t>(std::llround(count)); }
+
 std::string Count(uint64_t count) {
   std::string digits = std::to_string(count);
   for (size_t end = digits.size(); end > 3; end -= 3) digits.insert(end - 3, 1, ' ');
@@ -37,7 +39,7 @@ std::string Duration(int64_t ns) {
   if (time < 999.5e3) return fmt::format("{:.0f} us", time / 1e3);
   if (time < 999.5e6) return Short(time / 1e6, 9.95) + " ms";
   if (time < 119.5e9) return Short(time / 1e9, 9.95) + " s";
-  const auto seconds = static_cast<uint64_t>(std::llround(time / 1e9));
+  const uint64_t seconds = Rounded(time / 1e9);
   if (seconds < 7200) return fmt::format("{} min {} s", seconds / 60, seconds % 60);
   return fmt::format("{} h {} min", seconds / 3600, seconds / 60 % 60);
 }

@@ -148,6 +148,7 @@ class ViewCase {
       if (trace::PlanKindName(known) == kind) row.kind = known;
     }
     row.how = json.value("how", "planned with the values of one execution");
+    row.executions = json.value("executions", row.executions);
     row.total_cost = json.at("plan").value("Total Cost", 0.0);
     row.plan_json = Json::array({{{"Plan", json.at("plan")}}}).dump();
     return row;
