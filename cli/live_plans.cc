@@ -23,7 +23,6 @@ namespace pgassay::cli {
 namespace {
 
 constexpr std::chrono::seconds kPlanBudget{10}, kTrialBudget{20};  // somebody is waiting
-constexpr size_t kPlannedStatements = 200;                         // as the recorder plans
 constexpr std::string_view kListGoesOn = ", …";
 
 // A statement's text with its lists written out: "($2, …)" -> "($2, $7, $8)".
@@ -105,7 +104,7 @@ std::vector<ingest::StatementToPlan> ToPlan(const advisor::Workload& workload, c
     if (!planned.contains(query.statement->statement_id)) rows.push_back(query.statement);
   }
   std::ranges::stable_sort(rows, std::greater{}, &trace::StatementRow::database_ns);
-  if (rows.size() > kPlannedStatements) rows.resize(kPlannedStatements);
+  if (rows.size() > ingest::kPlannedStatements) rows.resize(ingest::kPlannedStatements);
   std::vector<ingest::StatementToPlan> statements;
   for (const trace::StatementRow* row : rows) {
     ingest::StatementToPlan statement = ToPlan(*row, trace);

@@ -40,7 +40,6 @@ constexpr std::chrono::milliseconds kTrialBudget{800};  // of it
 constexpr std::chrono::milliseconds kLastTrialBudget{5000};
 constexpr std::chrono::milliseconds kExecuteBudget{5000};
 constexpr std::chrono::milliseconds kSandboxBudget{60'000};
-constexpr size_t kPlannedStatements = 200;
 
 // CREATE DATABASE copies them and refuses while others are connected; nobody's tables are in them.
 bool IsTemplate(std::string_view database) { return database == "template0" || database == "template1"; }

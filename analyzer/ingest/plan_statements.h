@@ -12,6 +12,9 @@
 
 namespace pgassay::ingest {
 
+// Of one database, at most: the costliest.
+inline constexpr size_t kPlannedStatements = 200;
+
 // In the order given, until `budget` is used up. `upstream` and `database` of the rows are the caller's to fill.
 std::vector<trace::PlanRow> PlanStatements(catalog::Planner& planner, std::span<const StatementToPlan> statements,
                                            std::chrono::milliseconds budget);

@@ -436,8 +436,7 @@ Result<std::vector<GapRow>> Trace::Gaps() const {
       [](const Query& row) { return GapRow{row.Int(0), row.Int(1), std::string(row.Text(2)), Count(row, 3)}; });
 }
 
-// The unit's rollups say between which executions to look, so the timeline needs no index on units. Block by block:
-// most units are at their limit, or at their end, after the first.
+// By the blocks between a statement's first and last execution.
 Result<std::vector<AnswerRow>> Trace::Answers(const std::vector<int64_t>& statement_ids, uint64_t limit) const {
   std::string wanted;  // JSON array
   for (const int64_t id : statement_ids) wanted += (wanted.empty() ? "[" : ",") + std::to_string(id);
@@ -455,11 +454,10 @@ Result<std::vector<AnswerRow>> Trace::Answers(const std::vector<int64_t>& statem
     if (answers.size() >= limit) break;
     const auto read = state_->ForEach(
         "SELECT e.value ->> 3, b.first_no + (e.value ->> 0), ifnull(s.recording_id, 0), ifnull(s.database_id, 0), "
-        "e.value ->> 2, "
-        "  b.sent_ns + (e.value ->> 4), (e.value ->> 6) - (e.value ->> 7), e.value ->> 8, e.value ->> 11, "
-        "  e.value ->> 12 "
-        "FROM execution_block b CROSS JOIN json_each(b.executions) e LEFT JOIN session s ON s.session_id = e.value ->> "
-        "1 "
+        "  e.value ->> 2, b.sent_ns + (e.value ->> 4), (e.value ->> 6) - (e.value ->> 7), e.value ->> 8, "
+        "  e.value ->> 11, e.value ->> 12 "
+        "FROM execution_block b CROSS JOIN json_each(b.executions) e "
+        "  LEFT JOIN session s ON s.session_id = e.value ->> 1 "
         "WHERE b.first_no = ?1 AND (e.value ->> 3) IN (SELECT value FROM json_each(?2)) "
         "  AND (e.value ->> 10) & ?3 = 0 "
         "  AND b.first_no + (e.value ->> 0) >= (SELECT ifnull(max(timeline_from_no), 0) FROM recording) "
@@ -486,6 +484,8 @@ Result<std::vector<AnswerRow>> Trace::Answers(const std::vector<int64_t>& statem
   return answers;
 }
 
+// The unit's rollups say between which executions to look, so the timeline needs no index on units. Block by block:
+// most units are at their limit, or at their end, after the first.
 Result<std::vector<TimelineRow>> Trace::Timeline(int64_t unit_id, uint64_t limit) const {
   std::string members;  // JSON array
   const auto found = state_->ForEach(
