@@ -336,7 +336,7 @@ class Maker {
 
   void Keep(const TableUse& use, IndexSpec spec, Kind kind, double share, std::string extension = "") {
     for (const catalog::Index* index : snapshot_.IndexesOf(use.relation->oid)) {
-      if (Serves(*index, spec)) return;
+      if (Serves(*index, spec) || MayServe(*index, spec, use)) return;
     }
     auto [at, added] = found_.try_emplace({spec.relation_oid, catalog::IndexDefinition(spec, *use.relation)});
     Candidate& candidate = at->second;

@@ -124,6 +124,7 @@ std::optional<Condition> ReadCondition(const sql::Comparison& comparison, const 
   Condition condition;
   condition.attnum = attnum;
   condition.slot = comparison.slot;
+  condition.value_known = slot != nullptr;
   condition.operator_name = comparison.operator_name;
   condition.use = UseOfComparator(comparison, slot, *column);
   if (!comparison.function.empty() && comparison.function != "collate") {

@@ -58,6 +58,19 @@ bool Serves(const catalog::Index& index, const IndexSpec& spec) {
   });
 }
 
+bool MayServe(const catalog::Index& index, const IndexSpec& spec, const TableUse& use) {
+  if (!index.valid || index.access_method != spec.access_method || index.predicate.empty()) return false;
+  const std::string predicate = CanonicalExpression(index.predicate);
+  return std::ranges::any_of(use.conditions, [&](const Condition& condition) {
+    if (condition.use != Use::kEqual || condition.value_known || !condition.expression.empty()) return false;
+    const catalog::Column* column = catalog::FindColumn(*use.relation, condition.attnum);
+    if (!predicate.starts_with(CanonicalExpression(catalog::QuoteIdentifier(column->name)) + "=")) return false;
+    const auto key = std::ranges::find_if(
+        spec.keys, [&](const IndexKey& wanted) { return wanted.attnum != condition.attnum || wanted.attnum == 0; });
+    return key == spec.keys.end() || SameKey(index.keys.front(), *key);
+  });
+}
+
 bool FindsOneRow(const catalog::Snapshot& snapshot, const TableUse& use) {
   return std::ranges::any_of(snapshot.IndexesOf(use.relation->oid), [&](const catalog::Index* index) {
     return index->unique && index->valid && index->predicate.empty() &&

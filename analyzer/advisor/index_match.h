@@ -10,6 +10,9 @@ namespace pgassay::advisor {
 
 // Whether an index that exists does all that `spec` would.
 bool Serves(const catalog::Index& index, const catalog::IndexSpec& spec);
+// Whether a partial index that exists serves instead of `spec` if a condition's value, of which nothing was recorded,
+// is the one in its predicate.
+bool MayServe(const catalog::Index& index, const catalog::IndexSpec& spec, const TableUse& use);
 // Whether a unique index already finds the one row that these equalities mean.
 bool FindsOneRow(const catalog::Snapshot& snapshot, const TableUse& use);
 

@@ -35,8 +35,9 @@ struct Condition {
   std::string expression;  // in the catalogue's words: "lower(email)"; "" of the bare column
   Use use = Use::kFilter;
   std::string operator_name;
-  double selectivity = 1;  // share of the table's rows
-  int slot = -1;           // of the statement; -1: none
+  double selectivity = 1;    // share of the table's rows
+  int slot = -1;             // of the statement; -1: none
+  bool value_known = false;  // something of the values that came into the slot was recorded
   // An SQL constant that the condition is always compared with, as text of the statement, so that a plan made before
   // the values are known may use a partial index on it: "'pending'", "NULL". "": none, or not known.
   std::string constant;

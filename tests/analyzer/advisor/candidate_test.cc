@@ -65,6 +65,18 @@ TEST(Candidates, AreNoneWhereAnIndexServesAlready) {
   EXPECT_EQ(shop.Candidates(), Lines{});
 }
 
+TEST(Candidates, AreNoneWhereAPartialIndexMayServeAValueThatIsNotKnown) {
+  ShopCatalog shop = OrdersShop();
+  shop.AddIndex(shop.snapshot.relations[0], "pending", {"created_at"}).predicate = "((status)::text = 'pending'::text)";
+  const int64_t id = shop.Ran("SELECT * FROM orders WHERE status = 'pending' ORDER BY created_at LIMIT 10");
+  EXPECT_EQ(shop.Candidates(), Lines{});
+  shop.Values(id, "status");
+  EXPECT_TRUE(Has(shop.Candidates(), "public.orders USING btree (status, created_at)")) << "many values";
+  shop.slots.clear();
+  shop.Ran("SELECT * FROM orders WHERE status = $1 AND user_id = $2");
+  EXPECT_TRUE(Has(shop.Candidates(), "public.orders USING btree (status, user_id)")) << "other rows";
+}
+
 TEST(Candidates, AreMadeForASecondKeyColumnAskedAlone) {
   ShopCatalog shop = OrdersShop();
   shop.AddIndex(shop.snapshot.relations[0], "by_user", {"user_id", "status"});
