@@ -8,8 +8,8 @@
 #include <ostream>
 #include <utility>
 
-#include "analyzer/detectors/select_list.h"
 #include "analyzer/detectors/words.h"
+#include "analyzer/sql/select_list.h"
 
 namespace pgassay::reporters {
 namespace {
@@ -178,14 +178,14 @@ std::string EscapeForTerminal(std::string_view text) {
 
 std::string ShortenSql(std::string_view sql, size_t width) {
   if (DisplayWidth(sql) <= width) return std::string(sql);
-  const auto list = detectors::FindSelectList(sql);
+  const auto list = sql::FindSelectList(sql);
   if (!list) return std::string(sql);
-  std::string best = detectors::WithSelectList(sql, *list, "…");
+  std::string best = sql::WithSelectList(sql, *list, "…");
   if (DisplayWidth(best) >= DisplayWidth(sql)) return std::string(sql);
   std::string kept;
   for (size_t i = 0; i + 1 < list->items.size(); ++i) {
     kept += std::string(list->items[i]) + ", ";
-    std::string longer = detectors::WithSelectList(sql, *list, kept + "…");
+    std::string longer = sql::WithSelectList(sql, *list, kept + "…");
     if (DisplayWidth(longer) > width) break;
     best = std::move(longer);
   }
@@ -193,9 +193,9 @@ std::string ShortenSql(std::string_view sql, size_t width) {
 }
 
 bool DiffersBeyondSelectList(std::string_view sql, std::string_view fix) {
-  const auto list = detectors::FindSelectList(sql), fixed = detectors::FindSelectList(fix);
+  const auto list = sql::FindSelectList(sql), fixed = sql::FindSelectList(fix);
   if (!list || !fixed) return sql != fix;
-  return detectors::WithSelectList(sql, *list, "") != detectors::WithSelectList(fix, *fixed, "");
+  return sql::WithSelectList(sql, *list, "") != sql::WithSelectList(fix, *fixed, "");
 }
 
 std::string FormatCount(uint64_t count) { return detectors::Count(count); }

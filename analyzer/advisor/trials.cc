@@ -17,7 +17,7 @@ std::string TrialIndex(const catalog::IndexSpec& spec, const catalog::Relation& 
 
 Trials::Trials(std::span<const trace::TrialRow> rows, const catalog::Snapshot& snapshot) : snapshot_(snapshot) {
   for (const trace::TrialRow& row : rows) {
-    if (row.upstream == snapshot.upstream && row.database == snapshot.database)
+    if (row.upstream == snapshot.upstream && row.database == snapshot.database && row.columns.empty())
       rows_[{row.statement_id, row.index}] = &row;
   }
 }

@@ -16,8 +16,8 @@ std::string TrialIndex(const catalog::IndexSpec& spec, const catalog::Relation& 
 
 class Trials {
  public:
-  // Of the snapshot's database alone. A trial is left out where the table was small when it was made and is not in this
-  // snapshot, or the other way round: its costs would be of another size.
+  // Of the snapshot's database and of whole statements alone. A trial is left out where the table was small when it was
+  // made and is not in this snapshot, or the other way round: its costs would be of another size.
   Trials(std::span<const trace::TrialRow> rows, const catalog::Snapshot& snapshot);
   // Null: not tried.
   const trace::TrialRow* Find(int64_t statement_id, const Candidate& candidate) const;

@@ -58,7 +58,7 @@ struct TraceView {
   std::vector<lineage::Repeat> repeats;
   std::vector<trace::AnswerRow> answers;    // of aggregates that cost something, by statement, execution
   std::vector<trace::PlanRow> plans;        // by database, statement, kind
-  std::vector<trace::TrialRow> trials;      // by database, statement, index
+  std::vector<trace::TrialRow> trials;      // by database, statement, index, columns
   std::vector<trace::SlotRow> slots;        // by statement, slot
   std::vector<catalog::Snapshot> catalogs;  // of the databases whose catalogue could be read; by database
   const trace::StatementRow* Statement(int64_t statement_id) const;  // null if unknown

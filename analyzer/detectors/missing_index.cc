@@ -20,8 +20,8 @@
 #include "analyzer/detectors/plans.h"
 #include "analyzer/detectors/registry.h"
 #include "analyzer/detectors/schema.h"
-#include "analyzer/detectors/select_list.h"
 #include "analyzer/detectors/words.h"
+#include "analyzer/sql/select_list.h"
 
 namespace pgassay::detectors {
 namespace {
@@ -61,8 +61,8 @@ std::string Megabytes(double bytes) { return Bytes(static_cast<uint64_t>(std::ma
 
 std::string Shortened(const std::string& sql) {
   constexpr size_t kLongestList = 40;
-  const auto list = FindSelectList(sql);
-  return list && list->end - list->begin > kLongestList ? WithSelectList(sql, *list, "…") : sql;
+  const auto list = sql::FindSelectList(sql);
+  return list && list->end - list->begin > kLongestList ? sql::WithSelectList(sql, *list, "…") : sql;
 }
 
 std::string ColumnNames(const catalog::Relation& relation, const std::vector<int16_t>& columns) {

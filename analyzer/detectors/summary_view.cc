@@ -9,13 +9,17 @@
 #include <utility>
 
 #include "analyzer/catalog/planner.h"
-#include "analyzer/detectors/select_list.h"
-#include "analyzer/detectors/sql_tokens.h"
+#include "analyzer/sql/select_list.h"
+#include "analyzer/sql/sql_tokens.h"
 
 namespace pgassay::detectors {
 namespace {
 
 using catalog::QuoteIdentifier;
+using sql::IsWord;
+using sql::NextToken;
+using sql::SqlToken;
+using sql::Trimmed;
 
 std::string List(const std::vector<std::string>& names) {
   std::string text;
@@ -196,7 +200,7 @@ class Builder {
 
   std::optional<SummaryView> Build(std::set<std::string>& taken) {
     if (facts_.has_set_operation || facts_.distinct || facts_.has_star) return std::nullopt;
-    const auto list = FindSelectList(sql_);
+    const auto list = sql::FindSelectList(sql_);
     if (!list || list->items.size() != facts_.outputs.size()) return std::nullopt;
     const Clauses clauses = ClausesOf(sql_, list->end);
     if (!clauses.known || HoldsMasked(clauses.having)) return std::nullopt;

@@ -4,20 +4,24 @@
 //          │   │        └ 93 % of it: never compared, sorted or joined by, and no later query was fed from it
 //          └───┴ what the queries around it used
 //
-// Tier B: one heavy column of a select that takes all columns of its table. Tier D: a star over many columns,
-// information only. Whether the application reads a column cannot be seen from here, so this says what it costs, never
-// "unused". A view looks like a table from here and is judged as one.
+// Tier A: an index alone would answer what the database needs of it, as the planner says (advisor/narrow.h), a hint.
+// Tier B: one heavy column of a select that takes all columns of its table. Tier C: one column fed all later queries
+// and the rest is nearly all of the bytes, a hint. Tier D: a star over many columns, information only. Whether the
+// application reads a column cannot be seen from here, so this says what it costs, never "unused". A view looks like a
+// table from here and is judged as one.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <set>
 
 #include "analyzer/detectors/finding_id.h"
 #include "analyzer/detectors/occurrences.h"
 #include "analyzer/detectors/registry.h"
-#include "analyzer/detectors/select_list.h"
+#include "analyzer/detectors/schema.h"
 #include "analyzer/detectors/words.h"
+#include "analyzer/sql/select_list.h"
 
 namespace pgassay::detectors {
 namespace {
@@ -27,6 +31,7 @@ constexpr std::array kOptions = {
     OptionInfo{"min_column_bytes", 256, "average width from which a column is heavy"},
     OptionInfo{"min_kb", 64, "least effect in a unit of work: bytes that would not be sent, in kB"},
     OptionInfo{"min_ms", 1, "or least effect in a unit of work: their share of the database time, in ms"},
+    OptionInfo{"min_rest_share", 0.8, "of the result's bytes beside the one column that fed later queries"},
     OptionInfo{"min_star_columns", 21, "columns of a star from which its shape alone is noted"},
     OptionInfo{"max_narrow_columns", 6, "tables with no more columns than this are left alone"},
 };
@@ -34,7 +39,7 @@ constexpr std::array kOptions = {
 constexpr RuleInfo kInfo = {
     .id = "wide-select",
     .name = "Wide",
-    .summary = "a column that no query needed makes up most of a result",
+    .summary = "columns that no query needed make up most of a result",
     .picture =
         "  SELECT id, name, …, description FROM products      41 MB\n"
         "                      └ 93 % of the bytes, needed by no predicate,\n"
@@ -45,11 +50,12 @@ constexpr RuleInfo kInfo = {
         "(often from TOAST), sends it and the client decodes it in every row. Nothing compared, sorted or joined by "
         "it, and no later "
         "query was fed from it. Whether the application reads it cannot be seen on the wire: the finding says what it "
-        "costs.",
+        "costs. Hints say more of the same: that an index alone would answer for the columns which the statement finds "
+        "and sorts by, or that one column fed every later query and the rest was sent beside it.",
     .solution =
         "If the page does not show the column, leave it out of the select list and load it where it is shown: name the "
-        "columns, or mark "
-        "this one as deferred in the mapper.",
+        "columns, or mark this one as deferred in the mapper. Where only keys are wanted, a join or a subquery in the "
+        "later query takes them without a result in between.",
     .options = kOptions,
     .max_severity = Severity::kWarning,
 };
@@ -147,7 +153,7 @@ bool IsSingleRowLookUp(const trace::StatementRow& statement, const lineage::Unit
 // The select list without `left_out`, "" where the text's list cannot be told item by item.
 std::string NarrowedSql(const trace::StatementRow& statement, std::span<const trace::ColumnRow> columns,
                         const std::string& relation, const ColumnNames& left_out) {
-  const auto list = FindSelectList(statement.sql);
+  const auto list = sql::FindSelectList(statement.sql);
   if (!list) return "";
   const sql::Facts& facts = statement.facts;
   std::string items;
@@ -166,7 +172,24 @@ std::string NarrowedSql(const trace::StatementRow& statement, std::span<const tr
       if (!out) add(list->items[i]);
     }
   }
-  return items.empty() ? "" : WithSelectList(statement.sql, *list, items);
+  return items.empty() ? "" : sql::WithSelectList(statement.sql, *list, items);
+}
+
+// The statement with other columns; "" where its list cannot be found.
+std::string WithColumns(const trace::StatementRow& statement, std::string_view columns) {
+  const auto list = sql::FindSelectList(statement.sql);
+  return list ? sql::WithSelectList(statement.sql, *list, columns) : "";
+}
+
+// "id, \"when\"": as a trial's columns are written.
+ColumnNames SplitNames(std::string_view names) {
+  ColumnNames split;
+  while (!names.empty()) {
+    const size_t end = std::min(names.find(", "), names.size());
+    split.emplace(names.substr(0, end));
+    names.remove_prefix(std::min(end + 2, names.size()));
+  }
+  return split;
 }
 
 struct Effect {
@@ -178,8 +201,23 @@ class WideSelect {
  public:
   WideSelect(const TraceView& view, const Options& options)
       : view_(view), options_(options), tables_(view), written_(WrittenRelations(view)) {
-    for (const lineage::UnitStatement& row : view.unit_statements) uses_[row.statement_id].push_back(&row);
-    for (const lineage::Edge& edge : view.edges) claimed_[edge.parent_statement_id].insert(edge.parent_position);
+    for (const lineage::UnitStatement& row : view.unit_statements) {
+      uses_[row.statement_id].push_back(&row);
+      if (row.batches == 0) continue;
+      batched_units_.insert(row.unit_id);
+      const lineage::Unit* unit = view.Unit(row.unit_id);
+      batch_cut_by_time_ = batch_cut_by_time_ || (unit != nullptr && IsCutByTime(*unit));
+    }
+    for (const lineage::Edge& edge : view.edges) {
+      claimed_[edge.parent_statement_id].insert(edge.parent_position);
+      const lineage::Unit* unit = view.Unit(edge.unit_id);
+      if (unit != nullptr && IsJudged(*unit)) edges_[edge.parent_statement_id].push_back(&edge);
+    }
+    for (const trace::TrialRow& trial : view.trials) {
+      if (trial.used && !trial.columns.empty()) narrowed_.emplace(trial.statement_id, &trial);
+    }
+    for (const Table& table : JudgedTables(view))
+      columns_in_catalog_[table.relation->name] = table.relation->columns.size();
   }
 
   std::vector<Finding> Detect() const {
@@ -187,6 +225,8 @@ class WideSelect {
     for (const trace::StatementRow& statement : view_.statements) {
       if (!IsApplicationRead(statement)) continue;
       std::optional<Finding> finding = HeavyColumn(statement);
+      if (!finding) finding = IndexOnly(statement);
+      if (!finding) finding = OneColumnFeeds(statement);
       if (!finding) finding = WideStar(statement);
       if (finding) findings.push_back(std::move(*finding));
     }
@@ -203,8 +243,10 @@ class WideSelect {
 
   // What leaving out `share` of the result's bytes would save, over the units where it saves enough. Time by the share
   // of bytes: a guess, and one of the two thresholds only.
-  Effect EffectOf(const trace::StatementRow& statement, const std::string& relation, double share,
-                  Occurrences& occurrences) const {
+  // Over the units for which `counts` holds.
+  Effect EffectOf(
+      const trace::StatementRow& statement, const std::string& relation, double share, Occurrences& occurrences,
+      const std::function<bool(int64_t)>& counts = [](int64_t) { return true; }) const {
     Effect effect;
     const auto uses = uses_.find(statement.statement_id);
     if (uses == uses_.end()) return effect;
@@ -212,6 +254,7 @@ class WideSelect {
       const lineage::Unit* unit = view_.Unit(row->unit_id);
       if (unit == nullptr || !IsJudged(*unit) || IsSingleRowLookUp(statement, *row)) continue;
       if (written_.contains({row->unit_id, relation})) continue;
+      if (!counts(row->unit_id)) continue;
       const double bytes = static_cast<double>(row->bytes) * share;
       const double time_ns = std::min(static_cast<double>(row->database_ns) * share, bytes * kMostNsPerByte);
       if (bytes < Option("min_kb") * 1e3 && time_ns < Option("min_ms") * 1e6) continue;
@@ -281,6 +324,114 @@ class WideSelect {
     return finding;
   }
 
+  std::optional<Finding> IndexOnly(const trace::StatementRow& statement) const {
+    const auto found = narrowed_.find(statement.statement_id);
+    if (found == narrowed_.end()) return std::nullopt;
+    const trace::TrialRow& trial = *found->second;
+    const ColumnNames kept = SplitNames(trial.columns);
+    const std::set<int> claimed = Claimed(statement);
+    const auto columns = view_.Columns(statement.statement_id);
+    uint64_t total = 0, rest = 0;
+    for (const trace::ColumnRow& row : columns) {
+      const bool is_kept = kept.contains(catalog::QuoteIdentifier(NameOf(row)));
+      if (!is_kept && claimed.contains(row.position)) return std::nullopt;
+      total += row.bytes;
+      if (!is_kept) rest += row.bytes;
+    }
+    if (total == 0) return std::nullopt;
+    const std::string& relation = statement.facts.relations.front().name;
+    Occurrences occurrences(view_);
+    const double share = static_cast<double>(rest) / static_cast<double>(total);
+    const Effect effect =
+        EffectOf(statement, relation, share, occurrences, [&](int64_t unit) { return !MayFeedBatch(unit); });
+    if (occurrences.units() == 0) return std::nullopt;
+
+    Finding finding = Common(statement, relation, effect, occurrences);
+    finding.confidence = Confidence::kHint;
+    finding.title = fmt::format("{}: an index alone has {}", relation, trial.columns);
+    finding.summary = fmt::format(
+        "SELECT on {} brought {} columns and {} in {}; the database itself needs {} of them ({}), for which the "
+        "planner "
+        "reads {} and not the table.",
+        relation, columns.size(), Bytes(effect.result_bytes), Counted(effect.executions, "execution"), kept.size(),
+        trial.columns, trial.index.empty() ? "an index" : "an index that could be made");
+    finding.evidence.push_back({fmt::format("{} with these columns alone: cost {:.2f} instead of {:.2f}", trial.how,
+                                            trial.cost_after, trial.cost_before),
+                                {{"cost_before", trial.cost_before}, {"cost_after", trial.cost_after}}});
+    finding.evidence.push_back(
+        {fmt::format("the other columns are {} of the bytes; no predicate or sort used them, and "
+                     "no later query was fed from them",
+                     Percent(share)),
+         {{"share", share}}});
+    if (!trial.index.empty())
+      finding.evidence.push_back({fmt::format("{}, with {}", trace::TrialKindName(trial.kind), trial.index), {}});
+    finding.plan_changes.push_back({.statement = finding.statement,
+                                    .how = trial.how,
+                                    .plan_before = trial.plan_before,
+                                    .plan_after = trial.plan_after,
+                                    .cost_before = trial.cost_before,
+                                    .cost_after = trial.cost_after});
+    finding.fix.sql = WithColumns(statement, trial.columns);
+    finding.fix.advice = "Where no more of the row is shown, name these columns";
+    finding.fix.advice += trial.index.empty() ? "." : " and make the index: " + trial.index + ".";
+    return finding;
+  }
+
+  std::optional<Finding> OneColumnFeeds(const trace::StatementRow& statement) const {
+    const auto edges = edges_.find(statement.statement_id);
+    if (edges == edges_.end() || statement.facts.relations.size() != 1) return std::nullopt;
+    const std::string& relation = statement.facts.relations.front().name;
+    const auto known = columns_in_catalog_.find(relation);
+    const auto columns = view_.Columns(statement.statement_id);
+    if (known == columns_in_catalog_.end() || columns.size() < known->second) return std::nullopt;
+    if (static_cast<double>(known->second) <= Option("max_narrow_columns")) return std::nullopt;
+
+    std::set<int> positions;
+    std::set<int64_t> units;
+    uint64_t children = 0;
+    for (const lineage::Edge* edge : edges->second) {
+      if (edge->distinct_values * 2 < edge->parent_distinct) return std::nullopt;  // rows were picked out
+      positions.insert(edge->parent_position);
+      if (!MayFeedBatch(edge->unit_id)) units.insert(edge->unit_id);
+      children += edge->children;
+    }
+    if (positions.size() != 1) return std::nullopt;
+    const auto feeding = std::ranges::find(columns, *positions.begin(), &trace::ColumnRow::position);
+    if (feeding == columns.end()) return std::nullopt;
+    uint64_t total = 0;
+    for (const trace::ColumnRow& row : columns) total += row.bytes;
+    const double share = total == 0 ? 0 : static_cast<double>(total - feeding->bytes) / static_cast<double>(total);
+    if (share < Option("min_rest_share")) return std::nullopt;
+    Occurrences occurrences(view_);
+    const Effect effect =
+        EffectOf(statement, relation, share, occurrences, [&](int64_t unit) { return units.contains(unit); });
+    if (occurrences.units() == 0) return std::nullopt;
+
+    const std::string name = relation + "." + NameOf(*feeding);
+    Finding finding = Common(statement, relation, effect, occurrences);
+    finding.confidence = Confidence::kHint;
+    finding.title = fmt::format("only {} fed later queries", name);
+    finding.summary =
+        fmt::format("SELECT on {} brought {} columns and {} in {}; later queries were fed from {} alone.", relation,
+                    columns.size(), Bytes(effect.result_bytes), Counted(effect.executions, "execution"), name);
+    finding.evidence.push_back(
+        {fmt::format("{} took their values from {}, one each", Counted(children, "later execution"), name),
+         {{"children", static_cast<double>(children)}}});
+    finding.evidence.push_back(
+        {fmt::format("the other columns are {} of the bytes", Percent(share)), {{"share", share}}});
+    finding.fix.sql = WithColumns(statement, catalog::QuoteIdentifier(NameOf(*feeding)));
+    finding.fix.advice =
+        fmt::format("Where nothing else of {} is shown, ask for {} inside the later query, by a join or a subquery.",
+                    relation, name);
+    return finding;
+  }
+
+  // A batch does not say which result its values came from: any column may have fed it. Where an idle gap ended the
+  // unit, the batch may stand behind the gap.
+  bool MayFeedBatch(int64_t unit_id) const {
+    return batched_units_.contains(unit_id) || (batch_cut_by_time_ && IsCutByTime(*view_.Unit(unit_id)));
+  }
+
   std::optional<Finding> WideStar(const trace::StatementRow& statement) const {
     const auto columns = view_.Columns(statement.statement_id);
     if (!statement.facts.has_star || static_cast<double>(columns.size()) < Option("min_star_columns"))
@@ -334,6 +485,11 @@ class WideSelect {
   std::set<std::pair<int64_t, std::string>> written_;
   std::map<int64_t, std::vector<const lineage::UnitStatement*>> uses_;
   std::map<int64_t, std::set<int>> claimed_;
+  std::map<int64_t, std::vector<const lineage::Edge*>> edges_;  // of judged units, by parent
+  std::set<int64_t> batched_units_;
+  bool batch_cut_by_time_ = false;
+  std::map<int64_t, const trace::TrialRow*> narrowed_;
+  std::map<std::string, size_t> columns_in_catalog_;
 };
 
 std::vector<Finding> DetectWideSelect(const TraceView& view, const Options& options) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -61,8 +62,8 @@ struct Database {
   bool for_change = false;  // the look that goes on
   bool last_look = false;   // begun
   Samples samples = {};
-  std::set<std::pair<int64_t, trace::PlanKind>> plans = {};  // those that there are
-  std::set<std::pair<int64_t, std::string>> trials = {};     // those too, by statement and index
+  std::set<std::pair<int64_t, trace::PlanKind>> plans = {};             // those that there are
+  std::set<std::tuple<int64_t, std::string, std::string>> trials = {};  // those too: statement, index, columns
   size_t planned = 0;  // how many statements there were when plans were last asked for
   std::optional<catalog::Snapshot> last = {};
 
@@ -348,7 +349,7 @@ class CatalogWatch::State {
       }
       for (trace::SlotRow& slot : answer.slots) recorder.SetSlot(std::move(slot));
       for (trace::TrialRow& trial : answer.trials) {
-        std::pair key(trial.statement_id, trial.index);
+        std::tuple key(trial.statement_id, trial.index, trial.columns);
         if (!trial.problem.empty() && database.trials.contains(key)) continue;
         if (trial.problem.empty()) database.trials.insert(std::move(key));
         trial.upstream = upstream;

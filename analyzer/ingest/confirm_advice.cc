@@ -1,12 +1,14 @@
 #include "analyzer/ingest/confirm_advice.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <string>
 #include <utility>
 
 #include "analyzer/advisor/advice.h"
 #include "analyzer/advisor/index_match.h"
+#include "analyzer/advisor/narrow.h"
 #include "analyzer/advisor/try_advice.h"
 #include "analyzer/catalog/value_share.h"
 #include "analyzer/ingest/slot_facts.h"
@@ -108,9 +110,11 @@ Confirmed ConfirmAdvice(catalog::Connections& connections, catalog::Planner& pla
   for (SlotFact& fact : facts) confirmed.slots.push_back(std::move(fact.row));
   const std::vector<trace::StatementRow> rows = RowsOf(statements, uses);
   const advisor::Workload workload = advisor::MakeWorkload(rows, confirmed.slots, planner.snapshot(), plans);
-  confirmed.trials = advisor::TryAdvice(workload, planner, SamplesOf(statements), budget);
+  const std::vector<WorkloadStatement> samples = SamplesOf(statements);
+  confirmed.trials = advisor::TryAdvice(workload, planner, samples, budget);
   const advisor::Advice advice = advisor::Advise(workload, advisor::MakePageCostModel, {.trials = confirmed.trials});
   ForgetOtherConstants(advice, uses, planner.snapshot(), confirmed.slots);
+  std::ranges::move(advisor::TryNarrowed(workload, planner, samples, budget / 4), std::back_inserter(confirmed.trials));
   return confirmed;
 }
 

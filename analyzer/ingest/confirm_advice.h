@@ -20,7 +20,7 @@ struct Confirmed {
   std::vector<trace::TrialRow> trials = {};
 };
 
-// `budget`: for trials.
+// `budget`: for trials of indexes, and a quarter of it for those of fewer columns.
 Confirmed ConfirmAdvice(catalog::Connections& connections, catalog::Planner& planner,
                         std::span<const StatementToPlan> statements, std::span<const StatementUse> uses,
                         std::span<const trace::PlanRow> plans, std::chrono::milliseconds budget);

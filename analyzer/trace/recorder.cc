@@ -207,7 +207,8 @@ class Recorder::State {
 
   void SetTrial(TrialRow trial) {
     const int64_t database_id = DatabaseId({trial.upstream, trial.database});
-    if (database_id != 0) trials_.insert_or_assign({database_id, trial.statement_id, trial.index}, std::move(trial));
+    if (database_id != 0)
+      trials_.insert_or_assign({database_id, trial.statement_id, trial.index, trial.columns}, std::move(trial));
   }
 
   void SetSlot(SlotRow slot) { slots_.insert_or_assign({slot.statement_id, slot.slot}, std::move(slot)); }
@@ -573,7 +574,7 @@ class Recorder::State {
   std::vector<DatabaseName> new_databases_;
   std::map<DatabaseName, CatalogInsert> catalogs_;                   // that wait
   std::map<std::tuple<int64_t, int64_t, PlanKind>, PlanRow> plans_;  // by database and statement; that wait
-  std::map<std::tuple<int64_t, int64_t, std::string>, TrialRow> trials_;
+  std::map<std::tuple<int64_t, int64_t, std::string, std::string>, TrialRow> trials_;
   std::map<std::pair<int64_t, int>, SlotRow> slots_;
   int64_t last_database_id_;
   std::unordered_map<uint64_t, SessionIds> sessions_;

@@ -7,7 +7,7 @@
 namespace pgassay::trace {
 
 inline constexpr int32_t kApplicationId = 0x70676173;  // "pgas"
-inline constexpr int32_t kFormat = 7;  // PRAGMA user_version; grows with every change that a reader must know of
+inline constexpr int32_t kFormat = 8;  // PRAGMA user_version; grows with every change that a reader must know of
 
 extern const char* const kSchemaSql;
 

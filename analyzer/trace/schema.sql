@@ -82,11 +82,12 @@ CREATE TABLE slot (                -- what is known of the values in one slot of
   PRIMARY KEY (statement_id, slot)
 ) WITHOUT ROWID;
 
-CREATE TABLE trial (               -- what the planner would do with a statement if an index existed: HypoPG's, or built and rolled back
+CREATE TABLE trial (               -- what the planner would do with a statement if an index existed (HypoPG's, or built and rolled back), or with fewer columns
   recording_id INTEGER NOT NULL,        -- whose
   database_id INTEGER NOT NULL,         -- where
   statement_id INTEGER NOT NULL,        -- of which
-  index_definition TEXT NOT NULL,       -- CREATE INDEX, without a name
+  index_definition TEXT NOT NULL,       -- CREATE INDEX, without a name; "": none
+  columns TEXT NOT NULL,                -- names: the select list cut down to them, answered from an index alone; "": the statement as it is
   kind TEXT NOT NULL,                   -- hypothetical, built
   how TEXT NOT NULL,                    -- how it was planned and what was missing, for people
   structural INTEGER NOT NULL,          -- 1: the table is small, planned with enable_seqscan = off; costs say nothing
@@ -97,7 +98,7 @@ CREATE TABLE trial (               -- what the planner would do with a statement
   plan_before TEXT,                     -- EXPLAIN (FORMAT JSON), values masked; of the most expensive execution
   plan_after TEXT,                      -- the same with the index
   problem TEXT NOT NULL,                -- why it was not tried; "" if it was
-  PRIMARY KEY (recording_id, database_id, statement_id, index_definition)
+  PRIMARY KEY (recording_id, database_id, statement_id, index_definition, columns)
 ) WITHOUT ROWID;
 
 CREATE TABLE session (             -- one client connection

@@ -322,15 +322,17 @@ Result<std::vector<ExampleRow>> Trace::Examples(int64_t statement_id) const {
 Result<std::vector<TrialRow>> Trace::Trials() const {
   return state_->Rows<TrialRow>(
       "SELECT d.upstream, d.name, t.statement_id, t.index_definition, t.kind, t.how, t.structural, t.executions, "
-      "t.used, t.cost_before, t.cost_after, t.plan_before, t.plan_after, t.problem, max(t.recording_id) "
-      "FROM trial t JOIN database d USING (database_id) GROUP BY t.database_id, t.statement_id, t.index_definition "
-      "ORDER BY t.database_id, t.statement_id, t.index_definition",
+      "t.used, t.cost_before, t.cost_after, t.plan_before, t.plan_after, t.problem, t.columns, max(t.recording_id) "
+      "FROM trial t JOIN database d USING (database_id) "
+      "GROUP BY t.database_id, t.statement_id, t.index_definition, t.columns "
+      "ORDER BY t.database_id, t.statement_id, t.index_definition, t.columns",
       [](const Query& row) {
         return TrialRow{
             .upstream = std::string(row.Text(0)),
             .database = std::string(row.Text(1)),
             .statement_id = row.Int(2),
             .index = std::string(row.Text(3)),
+            .columns = std::string(row.Text(14)),
             .kind = row.Text(4) == TrialKindName(TrialKind::kBuilt) ? TrialKind::kBuilt : TrialKind::kHypothetical,
             .how = std::string(row.Text(5)),
             .structural = row.Int(6) != 0,

@@ -106,10 +106,10 @@ class Trace {
   Result<std::vector<CatalogRow>> Catalogs() const;                      // by database
   Result<std::vector<PlanRow>> Plans() const;                            // the last ones; by database, statement, kind
   Result<std::vector<ExampleRow>> Examples(int64_t statement_id) const;  // with --keep-values; the last ones first
-  Result<std::vector<TrialRow>> Trials() const;                          // the last ones; by database, statement, index
-  Result<std::vector<SlotRow>> Slots() const;                            // by statement, slot
-  Result<std::vector<ScopeRow>> Scopes() const;                          // by id
-  Result<std::vector<lineage::Unit>> Units() const;                      // by id
+  Result<std::vector<TrialRow>> Trials() const;      // the last ones; by database, statement, index, columns
+  Result<std::vector<SlotRow>> Slots() const;        // by statement, slot
+  Result<std::vector<ScopeRow>> Scopes() const;      // by id
+  Result<std::vector<lineage::Unit>> Units() const;  // by id
   Result<std::vector<lineage::UnitStatement>> UnitStatements() const;
   Result<std::vector<lineage::Edge>> Edges() const;  // by key
   Result<std::vector<lineage::Repeat>> Repeats() const;

@@ -112,8 +112,8 @@ Result<> TraceWriter::PrepareAll() {
        "leading_wildcards, literal_part, max_elements, share, constant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       {&replace_trial_,
        "REPLACE INTO trial (recording_id, database_id, statement_id, index_definition, kind, how, structural, "
-       "executions, used, cost_before, cost_after, plan_before, plan_after, problem) "
-       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+       "executions, used, cost_before, cost_after, plan_before, plan_after, problem, columns) "
+       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       {&replace_session_,
        "REPLACE INTO session (session_id, recording_id, database_id, user_name, application_name, client_address, "
        "client_pid, "
@@ -366,6 +366,7 @@ Result<> TraceWriter::WriteTrial(int64_t database_id, const TrialRow& trial) {
   BindText(replace_trial_, 12, trial.plan_before);
   BindText(replace_trial_, 13, trial.plan_after);
   replace_trial_.Bind(14, std::string_view(trial.problem));
+  replace_trial_.Bind(15, std::string_view(trial.columns));
   return replace_trial_.Finish();
 }
 

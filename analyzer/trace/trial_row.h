@@ -1,5 +1,5 @@
-// What the planner said of a statement with an index that does not exist, as the recorder asked for it beside the plans
-// (plan_row.h). No value is in it.
+// What the planner said of a statement with an index that does not exist, or of fewer of its columns, as the recorder
+// asked for it beside the plans (plan_row.h). No value is in it.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,10 @@ constexpr std::string_view TrialKindName(TrialKind kind) {
 struct TrialRow {
   std::string upstream = {}, database = {};
   int64_t statement_id = 0;
-  std::string index = {};  // CREATE INDEX without a name, as catalog::IndexDefinition writes it
+  // CREATE INDEX without a name, as catalog::IndexDefinition writes it; "": none, the question is of `columns`
+  std::string index = {};
+  // Quoted names: the statement with its select list cut down to them, answered from an index alone; "": as it is
+  std::string columns = {};
   TrialKind kind = TrialKind::kHypothetical;
   std::string how = {};  // catalog::PlannedCost::how
   // The table is so small that cost says nothing: planned with enable_seqscan = off, and only `used` counts.

@@ -11,6 +11,7 @@
 //   answers          series: {statement, count, every_s, ms, rows, values: one or one each, results: the last goes on,
 //                    unit: the first, which are made, one each; same_unit, scope, phase, flags: of these units}
 //   tables           catalog_case.h
+//   trials           {statement, columns, index, kind, how, before, after: costs}, of "tables"
 //   slots            {statement, slot, executions, top, literals, named, share, constant}
 //   plans            {statement, kind, how, plan: EXPLAIN's JSON, without the array and "Plan" around it}, of "tables"
 #pragma once
@@ -52,6 +53,7 @@ class ViewCase {
       view_.catalogs.push_back(std::move(*snapshot));
     }
     for (const Json& item : json.value("plans", Json::array())) view_.plans.push_back(PlanOf(item));
+    for (const Json& item : json.value("trials", Json::array())) view_.trials.push_back(TrialOf(item));
     for (const Json& item : json.value("answers", Json::array())) AddAnswers(item);
     for (const Json& item : json.value("slots", Json::array())) view_.slots.push_back(SlotOf(item));
     detectors::ResolveJoinedUnits(view_);
@@ -180,6 +182,18 @@ class ViewCase {
     std::ranges::stable_sort(view_.answers, {}, &trace::AnswerRow::statement_id);
   }
 
+  static trace::TrialRow TrialOf(const Json& json) {
+    trace::TrialRow row{.upstream = "127.0.0.1:5432", .database = "shop"};
+    row.statement_id = json.at("statement").get<int64_t>();
+    row.index = json.value("index", "");
+    row.columns = json.value("columns", "");
+    row.how = json.value("how", "planned with the values of one execution");
+    row.used = true;
+    row.cost_before = json.at("before").get<double>();
+    row.cost_after = json.at("after").get<double>();
+    return row;
+  }
+
   static trace::SlotRow SlotOf(const Json& json) {
     trace::SlotRow row;
     row.statement_id = json.at("statement").get<int64_t>();
@@ -280,6 +294,8 @@ class ViewCase {
     row.parent_position = json.value("parent_position", 0);
     row.child_statement_id = json.at("child").get<int64_t>();
     row.children = Count(json, "children", 1);
+    row.distinct_values = Count(json, "distinct", row.children);
+    row.parent_distinct = Count(json, "parent_distinct", row.distinct_values);
     row.parent_column.relation = json.value("relation", "");
     row.parent_column.column = json.value("column", "");
     return row;

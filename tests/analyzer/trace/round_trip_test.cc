@@ -658,6 +658,8 @@ TEST_F(RoundTrip, TheLastTrialsAndSlotsOfAStatementAreKept) {
                  .plan_after = "[2]"};
   TrialRow other{.upstream = trial.upstream, .database = trial.database, .index = "another", .problem = "no"};
   other.structural = true;
+  TrialRow narrowed = trial;
+  narrowed.columns = "id, user_id";
   SlotRow slot{.slot = 2,
                .executions = 12,
                .top_executions = 11,
@@ -671,11 +673,13 @@ TEST_F(RoundTrip, TheLastTrialsAndSlotsOfAStatementAreKept) {
                .constant = "'pending'"};
   {
     auto recorder = MustOpen(Options(path_));
-    trial.statement_id = other.statement_id = slot.statement_id = recorder->StatementId(7, "SELECT 1", SelectFacts());
+    trial.statement_id = other.statement_id = narrowed.statement_id = slot.statement_id =
+        recorder->StatementId(7, "SELECT 1", SelectFacts());
     TrialRow first = trial;
     first.cost_after = 99;
     recorder->SetTrial(first);
     recorder->SetTrial(other);
+    recorder->SetTrial(narrowed);
     SlotRow first_slot = slot;
     first_slot.constant.clear();
     recorder->SetSlot(first_slot);
@@ -688,7 +692,7 @@ TEST_F(RoundTrip, TheLastTrialsAndSlotsOfAStatementAreKept) {
   const auto trace = Trace::Open(path_);
   const auto trials = trace->Trials();
   ASSERT_TRUE(trials.has_value()) << trials.error().message;
-  EXPECT_EQ(*trials, (std::vector<TrialRow>{trial, other}));
+  EXPECT_EQ(*trials, (std::vector<TrialRow>{trial, narrowed, other}));
   const auto slots = trace->Slots();
   ASSERT_TRUE(slots.has_value()) << slots.error().message;
   EXPECT_EQ(*slots, std::vector<SlotRow>{slot});

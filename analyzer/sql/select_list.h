@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace pgassay::detectors {
+namespace pgassay::sql {
 
 struct SelectList {
   size_t begin = 0, end = 0;            // in the text: after SELECT (and DISTINCT), before FROM or the end
@@ -20,4 +20,4 @@ std::optional<SelectList> FindSelectList(std::string_view sql);
 // The text with its list replaced.
 std::string WithSelectList(std::string_view sql, const SelectList& list, std::string_view replacement);
 
-}  // namespace pgassay::detectors
+}  // namespace pgassay::sql

@@ -1,10 +1,10 @@
-#include "analyzer/detectors/select_list.h"
+#include "analyzer/sql/select_list.h"
 
 #include <algorithm>
 
-#include "analyzer/detectors/sql_tokens.h"
+#include "analyzer/sql/sql_tokens.h"
 
-namespace pgassay::detectors {
+namespace pgassay::sql {
 
 std::optional<SelectList> FindSelectList(std::string_view sql) {
   const auto is = [&](const SqlToken& token, std::string_view upper) { return IsWord(sql, token, upper); };
@@ -47,4 +47,4 @@ std::string WithSelectList(std::string_view sql, const SelectList& list, std::st
   return result;
 }
 
-}  // namespace pgassay::detectors
+}  // namespace pgassay::sql

@@ -1,9 +1,9 @@
-#include "analyzer/detectors/select_list.h"
+#include "analyzer/sql/select_list.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace pgassay::detectors {
+namespace pgassay::sql {
 namespace {
 
 using testing::ElementsAre;
@@ -61,4 +61,4 @@ TEST(SelectList, StaysWithinAnyText) {
 }
 
 }  // namespace
-}  // namespace pgassay::detectors
+}  // namespace pgassay::sql

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace pgassay::detectors {
+namespace pgassay::sql {
 
 // `begin` == text size at the end.
 struct SqlToken {
@@ -19,4 +19,4 @@ bool IsWord(std::string_view sql, const SqlToken& token, std::string_view upper)
 bool EqualsIgnoringCase(std::string_view a, std::string_view upper);
 std::string_view Trimmed(std::string_view text);
 
-}  // namespace pgassay::detectors
+}  // namespace pgassay::sql

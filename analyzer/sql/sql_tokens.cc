@@ -1,9 +1,9 @@
-#include "analyzer/detectors/sql_tokens.h"
+#include "analyzer/sql/sql_tokens.h"
 
 #include <algorithm>
 #include <cctype>
 
-namespace pgassay::detectors {
+namespace pgassay::sql {
 namespace {
 
 bool IsWordByte(char c) {
@@ -66,4 +66,4 @@ std::string_view Trimmed(std::string_view text) {
   return text;
 }
 
-}  // namespace pgassay::detectors
+}  // namespace pgassay::sql
