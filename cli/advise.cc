@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <fstream>
 #include <iterator>
 #include <vector>
@@ -11,24 +9,13 @@
 #include "cli/address_plan.h"
 #include "cli/commands.h"
 #include "cli/findings_output.h"
+#include "cli/index_rules.h"
 #include "cli/live_catalog.h"
 #include "cli/live_plans.h"
 
 namespace pgassay::cli {
 
 namespace {
-
-// Indexes to create, and indexes to drop.
-detectors::RuleOptions IndexRulesOnly(detectors::RuleOptions rules, uint64_t budget_bytes) {
-  static constexpr std::array<std::string_view, 4> kRules = {"missing-index", "unindexed-foreign-key",
-                                                             "duplicate-index", "unused-index"};
-  for (const detectors::Detector& detector : detectors::AllDetectors()) {
-    if (std::ranges::find(kRules, detector.info->id) == kRules.end())
-      rules[std::string(detector.info->id)]["enabled"] = 0;
-  }
-  if (budget_bytes > 0) rules["missing-index"]["budget_mb"] = static_cast<double>(budget_bytes) / 1e6;
-  return rules;
-}
 
 // Those that the trace has.
 Result<std::vector<catalog::Snapshot>> RecordedCatalogs(const std::string& path) {
@@ -71,7 +58,9 @@ int RunAdvise(const Invocation& invocation) {
   const Settings& settings = invocation.settings;
   const auto output = FindingsOutput::From(settings);
   if (!output) return Trouble(output.error().message);
-  ReportOptions options{.rules = IndexRulesOnly(settings.rules(), settings.Count("budget"))};
+  ReportOptions options{.rules = IndexRulesOnly(settings.rules())};
+  if (const uint64_t budget_bytes = settings.Count("budget"); budget_bytes > 0)
+    options.rules["missing-index"]["budget_mb"] = static_cast<double>(budget_bytes) / 1e6;
   const std::string& trace = invocation.operands[0];
   if (settings.IsSet("database")) {
     auto snapshot = ReadLiveCatalog(settings.Text("database"), Counting::kNone);

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "cli/commands.h"
+#include "cli/index_rules.h"
 
 namespace pgassay::cli {
 
@@ -92,10 +93,13 @@ struct Page {
 int RunShow(const Invocation& invocation) {
   const std::string format = invocation.settings.Text("format");
   if (const auto checked = CheckPageFormat(format); !checked) return Trouble(checked.error().message);
-  const auto report = BuildReport({invocation.operands[0]}, {.rules = invocation.settings.rules()});
+  const std::string &path = invocation.operands[0], &id = invocation.operands[1];
+  auto report = BuildReport({path}, {.rules = invocation.settings.rules()});
+  if (report && FindingsNamed(*report, id).empty() && StatementsNamed(*report, id).empty())
+    report = BuildReport({path}, {.rules = IndexRulesOnly(invocation.settings.rules())});  // `advise` printed it
   if (!report) return Trouble(report.error().message);
   const reporters::ReportStyle style = StyleFor(invocation.terminal, false);
-  const auto text = Page{.report = *report, .style = style, .json = format == "json"}.Named(invocation.operands[1]);
+  const auto text = Page{.report = *report, .style = style, .json = format == "json"}.Named(id);
   if (!text) return Trouble(text.error().message);
   const auto written = WriteOutput("", *text);
   return written ? kExitOk : Trouble(written.error().message);

@@ -106,6 +106,13 @@ def test_a_finding_has_one_id_in_report_and_advise(flagged: Advised, pgassay_bin
     assert ids.items() <= {finding["title"]: finding["id"] for finding in flagged.findings()}.items() and ids
 
 
+def test_show_shows_what_advise_printed(flagged: Advised, pgassay_binary: Path) -> None:
+    """Another rule may say the same index in a report: the id that advise printed is shown nevertheless."""
+    for finding in flagged.findings():
+        shown = subprocess.run([pgassay_binary, "show", flagged.trace, finding["id"]], capture_output=True, text=True, check=False)
+        assert (shown.returncode, shown.stderr) == (0, ""), finding["title"]
+
+
 def test_a_trace_without_a_catalogue_is_one_sentence(pg: PrivatePostgres, pgassay_binary: Path, run_pgassay: Callable[..., Run]) -> None:
     run = run_pgassay(["psql", "-XqAt"], stdin="SELECT 1;", dbname="postgres")
     done = subprocess.run([pgassay_binary, "advise", run.trace], capture_output=True, text=True, check=False)
