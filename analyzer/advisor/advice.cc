@@ -1,7 +1,5 @@
 #include "analyzer/advisor/advice.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <set>
 
@@ -64,12 +62,8 @@ std::vector<Helped> HelpedBy(size_t index, const Workload& workload, std::span<c
 Advice Advise(const Workload& workload, const ModelMaker& make_model, const AdviceOptions& options) {
   Advice advice;
   std::vector<Candidate> candidates = MakeCandidates(workload);
-  std::set<std::string> tiny;
-  std::erase_if(candidates, [&](const Candidate& candidate) {
-    if (!IsTiny(workload, *candidate.relation, options.min_rows)) return false;
-    tiny.insert(candidate.relation->name);
-    return true;
-  });
+  std::erase_if(candidates,
+                [&](const Candidate& candidate) { return IsTiny(workload, *candidate.relation, options.min_rows); });
   const Trials trials(options.trials, *workload.snapshot);
   Refute(workload, trials, candidates);
   const std::unique_ptr<CostModel> model = make_model(workload, candidates);
@@ -104,11 +98,6 @@ Advice Advise(const Workload& workload, const ModelMaker& make_model, const Advi
     key.spec.name = IndexName(key.spec, *key.relation, taken);
     advice.foreign_keys.push_back(std::move(key));
   }
-  advice.notes = model->notes();
-  std::ranges::move(PartialHints(workload), std::back_inserter(advice.notes));
-  for (const std::string& name : tiny)
-    advice.notes.push_back(
-        fmt::format("{} has fewer than {:g} rows: no index would be used, none is advised.", name, options.min_rows));
   return advice;
 }
 

@@ -38,7 +38,6 @@ struct Advice {
   std::vector<NewIndex> create;  // most saved first
   std::vector<Drop> drop;
   std::vector<BareForeignKey> foreign_keys;  // that no index of `create` serves; their specs have names
-  std::vector<std::string> notes;            // sentences
   double cost_before = 0, cost_after = 0;    // of the workload, writes not counted
   uint64_t plans = 0;
 };

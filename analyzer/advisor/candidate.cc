@@ -367,20 +367,4 @@ std::string_view KindName(Kind kind) {
 
 std::vector<Candidate> MakeCandidates(const Workload& workload) { return Maker(workload).Make(); }
 
-std::vector<std::string> PartialHints(const Workload& workload) {
-  std::set<std::string> hints;
-  for (const Query& query : workload.queries) {
-    for (const TableUse& use : query.tables) {
-      for (const Condition& condition : use.conditions) {
-        if (!condition.constant_is_bound || condition.selectivity > kPartialShare) continue;
-        hints.insert(fmt::format(
-            "{}.{} is always compared with one value, but as a parameter of a named prepared statement: a plan "
-            "made without its value cannot use a partial index. Write the value into the SQL to allow one.",
-            use.relation->name, catalog::FindColumn(*use.relation, condition.attnum)->name));
-      }
-    }
-  }
-  return {hints.begin(), hints.end()};
-}
-
 }  // namespace pgassay::advisor

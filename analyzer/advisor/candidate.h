@@ -26,7 +26,4 @@ struct Candidate {
 
 std::vector<Candidate> MakeCandidates(const Workload& workload);
 
-// A partial index was not proposed because of how the value arrives: a sentence each, sorted.
-std::vector<std::string> PartialHints(const Workload& workload);
-
 }  // namespace pgassay::advisor

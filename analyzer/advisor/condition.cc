@@ -181,9 +181,7 @@ std::optional<Condition> ReadCondition(const sql::Comparison& comparison, const 
       slot != nullptr && slot->executions >= kConstantExecutions &&
       static_cast<double>(slot->top_executions) >= kConstantShare * static_cast<double>(slot->executions);
   if (condition.use == Use::kEqual && condition.expression.empty() && one_value) {
-    const bool literal = slot->literals == slot->executions;
-    if (literal) condition.constant = slot->constant;
-    condition.constant_is_bound = !literal && slot->named > 0;
+    if (slot->literals == slot->executions) condition.constant = slot->constant;
     // A value that is always the same is outstanding or rare; which, the observed rows tell where they can.
     const double rows = std::max(SizeOf(snapshot, relation).rows, 1.0);
     if (statement.facts.relations.size() == 1 && statement.facts.comparisons.size() == 1 &&

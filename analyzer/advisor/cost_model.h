@@ -29,8 +29,6 @@ class CostModel {
   virtual Cost CostOf(size_t query, std::span<const size_t> set) = 0;
   virtual How HowKnown(size_t candidate) const = 0;
   virtual uint64_t calls() const = 0;  // plans asked for
-  // Statements that could not be planned and were modelled instead, and why; sentences.
-  virtual std::vector<std::string> notes() const { return {}; }
 };
 
 // Tables below this many pages are costed as if they had grown to it: what a plan costs on a small development table

@@ -41,7 +41,6 @@ struct Condition {
   // An SQL constant that the condition is always compared with, as text of the statement, so that a plan made before
   // the values are known may use a partial index on it: "'pending'", "NULL". "": none, or not known.
   std::string constant;
-  bool constant_is_bound = false;  // one value in nearly every execution, but as a parameter of a named statement
 };
 
 struct JoinColumn {
