@@ -297,11 +297,19 @@ class Shaper {
     folded[own.size()] = kTokenEnd;
   }
 
+  // As its number: $01 is the server's $1.
+  void ShowParameter(size_t token) {
+    if (!shown_) return;
+    std::string_view digits = Text(token).substr(1);
+    digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size() - 1));
+    Show(tokens_[at_], std::string("$").append(digits));
+  }
+
   // A value: one mark in the normal form, $k in the shown text.
   void Value(size_t token) {
     BeginOperandIfCondition();
     if (tokens_[token].kind == TokenKind::kParameter) {
-      Show(tokens_[at_], Text(token));
+      ShowParameter(token);
     } else if (shown_) {
       Show(tokens_[at_], std::string("$").append(std::to_string(++literals_)));
     }

@@ -105,7 +105,8 @@ std::string_view Session::State::TakeNegotiationAnswer(std::string_view bytes) {
 
 void Session::State::OnBackendFrame(const wire::Frame& frame) {
   if (frame.type == backend::kDataRow) {
-    if (!OnDataRow(frame)) Desync(HeadRuns() ? OpaqueReason::kBadBody : OpaqueReason::kUnexpectedReply, backend_);
+    if (!logged_in_ || !OnDataRow(frame))  // nothing is answered before the first ReadyForQuery
+      Desync(logged_in_ && HeadRuns() ? OpaqueReason::kBadBody : OpaqueReason::kUnexpectedReply, backend_);
     return;
   }
   bool expected = true;
@@ -134,7 +135,7 @@ void Session::State::OnBackendFrame(const wire::Frame& frame) {
       expected = OnParameterDescription(frame);
       break;
     case backend::kRowDescription:
-      expected = OnRowDescription(frame);
+      expected = logged_in_ && OnRowDescription(frame);
       break;
     case backend::kNoData:
       expected = OnNoData();

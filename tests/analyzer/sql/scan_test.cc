@@ -60,6 +60,7 @@ TEST(Scan, ShowsLiteralsAsParametersAndListsOnce) {
             "select a from t where x = $2 and y = $3 and z in ($4, …)");
   EXPECT_EQ(One("INSERT INTO t VALUES (1, now()), (2, now())").sql, "INSERT INTO t VALUES ($1, now()), …");
   EXPECT_EQ(One("SELECT ARRAY[1, 2]").sql, "SELECT ARRAY[$1, …]");
+  EXPECT_EQ(One("SELECT $01, $0, 7").sql, "SELECT $1, $0, $2");
 }
 
 TEST(Scan, GivesSlotsTheirValues) {
