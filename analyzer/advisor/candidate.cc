@@ -26,7 +26,6 @@ constexpr size_t kMaxEqualities = 3;          // a fourth column narrows hardly 
 constexpr double kPartialShare = 0.2;         // of the rows that a partial index may hold
 constexpr double kSoftDeleteTemplates = 0.8;  // of a table's templates that test the column
 constexpr int kIncludeBytes = 64;             // that INCLUDE may add to an entry
-constexpr double kVisibleShare = 0.8;         // of the pages, for an index-only scan to pay
 constexpr double kUpdatedShare = 0.05;        // of a table's writes from which a column counts as updated
 constexpr double kBrinPages = 10'000;         // below, a B-tree is small anyway
 constexpr double kBrinCorrelation = 0.95;

@@ -22,11 +22,10 @@ using catalog::Relation;
 using catalog::Sample;
 using Clock = std::chrono::steady_clock;
 
-constexpr double kLeastRows = 100;     // of a result: fewer are too small to matter
-constexpr double kVisibleShare = 0.8;  // of the table's pages
-constexpr double kMostCost = 0.5;      // of today's
-constexpr size_t kCandidates = 4;      // that are tried for a statement
-constexpr size_t kNarrowTable = 6;     // columns up to which a table is left alone
+constexpr double kLeastRows = 100;  // of a result: fewer are too small to matter
+constexpr double kMostCost = 0.5;   // of today's
+constexpr size_t kCandidates = 4;   // that are tried for a statement
+constexpr size_t kNarrowTable = 6;  // columns up to which a table is left alone
 
 bool TakesAllColumns(const sql::Facts& facts, const Relation& relation) {
   std::set<std::string_view> taken;

@@ -100,6 +100,7 @@ struct TableSize {
   double rows = 0, pages = 0, all_visible_share = 0, width = 0;
   bool known = false;  // false: never analysed
 };
+inline constexpr double kVisibleShare = 0.8;  // of a table's pages that are all-visible, for an index-only scan to pay
 TableSize SizeOf(const catalog::Snapshot& snapshot, const catalog::Relation& relation);
 
 // Share of rows that `column = one value` selects, averaged over the values that are not outstanding.

@@ -351,8 +351,7 @@ class WideSelect {
     finding.title = fmt::format("{}: an index alone has {}", relation, trial.columns);
     finding.summary = fmt::format(
         "SELECT on {} brought {} columns and {} in {}; the database itself needs {} of them ({}), for which the "
-        "planner "
-        "reads {} and not the table.",
+        "planner reads {} and not the table.",
         relation, columns.size(), Bytes(effect.result_bytes), Counted(effect.executions, "execution"), kept.size(),
         trial.columns, trial.index.empty() ? "an index" : "an index that could be made");
     finding.evidence.push_back({fmt::format("{} with these columns alone: cost {:.2f} instead of {:.2f}", trial.how,
