@@ -26,6 +26,12 @@ bool IsAsynchronous(char type) {
   return type == backend::kNotice || type == backend::kNotification || type == backend::kParameterStatus;
 }
 
+// What comes before the first ReadyForQuery; until then no request is answered.
+bool IsOfLogin(char type) {
+  return IsAsynchronous(type) || type == backend::kAuthentication || type == backend::kBackendKeyData ||
+         type == backend::kNegotiateProtocolVersion || type == backend::kError || type == backend::kReadyForQuery;
+}
+
 }  // namespace
 
 wire::BodyPolicy Session::State::BackendPolicy(char type, uint64_t body_length) {
@@ -104,9 +110,9 @@ std::string_view Session::State::TakeNegotiationAnswer(std::string_view bytes) {
 }
 
 void Session::State::OnBackendFrame(const wire::Frame& frame) {
+  if (!logged_in_ && !IsOfLogin(frame.type)) return Desync(OpaqueReason::kUnexpectedReply, backend_);
   if (frame.type == backend::kDataRow) {
-    if (!logged_in_ || !OnDataRow(frame))  // nothing is answered before the first ReadyForQuery
-      Desync(logged_in_ && HeadRuns() ? OpaqueReason::kBadBody : OpaqueReason::kUnexpectedReply, backend_);
+    if (!OnDataRow(frame)) Desync(HeadRuns() ? OpaqueReason::kBadBody : OpaqueReason::kUnexpectedReply, backend_);
     return;
   }
   bool expected = true;
@@ -135,7 +141,7 @@ void Session::State::OnBackendFrame(const wire::Frame& frame) {
       expected = OnParameterDescription(frame);
       break;
     case backend::kRowDescription:
-      expected = logged_in_ && OnRowDescription(frame);
+      expected = OnRowDescription(frame);
       break;
     case backend::kNoData:
       expected = OnNoData();
@@ -630,7 +636,7 @@ bool Session::State::OnError(const wire::Frame& frame) {
     LoseOpen(sqlstate);
     return true;
   }
-  if (!pending_ || pending_->empty()) return true;  // unasked: the server speaks before it closes
+  if (!logged_in_ || !pending_ || pending_->empty()) return true;  // unasked: the server speaks before it closes
   Token& head = pending_->Front();
   switch (head.kind) {
     case TokenKind::kQuery:

@@ -73,6 +73,7 @@ void Session::State::Free() {
 
 // Whatever was asked and not answered is lost with the connection, or with the understanding of it.
 void Session::State::LoseOpen(std::string_view sqlstate) {
+  if (unfinished_ > 0) Announce();  // what was sent ahead of a login that never ended is of that session
   copying_in_ = copying_out_ = false;
   while (pending_ && !pending_->empty()) {
     Token& head = pending_->Front();
