@@ -185,7 +185,9 @@ bool KnownShapes::ReadString(std::string_view text, size_t& at) {
   if (quote == std::string_view::npos) return false;
   at = quote + 1;
   const std::string_view inside = text.substr(begin + 1, quote - begin - 1);
-  if (inside.contains('\\') || inside.starts_with('{') || at - begin > session::kMaxParameterBytes) return false;
+  const auto first = std::ranges::find_if_not(inside, IsSpace);
+  if (first != inside.end() && (*first == '{' || *first == '[')) return false;
+  if (inside.contains('\\') || at - begin > session::kMaxParameterBytes) return false;
   size_t next = at;
   while (next < text.size() && IsSpace(text[next])) ++next;
   if (next < text.size() && text[next] == '\'') return false;

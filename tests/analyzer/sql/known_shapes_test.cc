@@ -83,6 +83,8 @@ TEST(KnownShapes, LeaveToTheScannerWhatIsNotPlain) {
       {"SELECT a FROM t WHERE b = 'x'", "SELECT a FROM t WHERE b = $$x$$"},
       {"SELECT a FROM t WHERE b = 'x'", "SELECT a FROM t WHERE b = 'x'\n'y'"},
       {"SELECT a FROM t WHERE b = ANY ('{1,2}')", "SELECT a FROM t WHERE b = ANY ('{1,2,3}')"},
+      {"SELECT a FROM t WHERE b = ANY ('x')", "SELECT a FROM t WHERE b = ANY (' {1,2}')"},
+      {"SELECT a FROM t WHERE b = ANY ('x')", "SELECT a FROM t WHERE b = ANY ('[2:3]={1,2}')"},
       {"SELECT a FROM t WHERE b = 1", "SELECT a FROM t WHERE b = 1 -- route='/a'"},
       {"SELECT a FROM t WHERE b = 1", "/* route='/a' */ SELECT a FROM t WHERE b = 1"},
       {"SELECT a FROM t WHERE b = 1", "SELECT a FROM t WHERE b = 1; SELECT 1"},
