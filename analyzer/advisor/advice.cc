@@ -13,6 +13,14 @@ bool IsTiny(const Workload& workload, const catalog::Relation& relation, double 
   return size.known && size.rows < min_rows;
 }
 
+// Of a small table an index has to serve some executions, for nothing else says that it is worth it.
+bool ServesTooFew(const Workload& workload, const Candidate& candidate, double min_executions) {
+  if (!IsSmall(*workload.snapshot, *candidate.relation)) return false;
+  double executions = 0;
+  for (const size_t query : candidate.queries) executions += workload.queries[query].weight;
+  return executions < min_executions;
+}
+
 // What the server refuted is no candidate for the statement any more.
 void Refute(const Workload& workload, const Trials& trials, std::vector<Candidate>& candidates) {
   for (Candidate& candidate : candidates) {
@@ -61,9 +69,11 @@ std::vector<Helped> HelpedBy(size_t index, const Workload& workload, std::span<c
 
 Advice Advise(const Workload& workload, const ModelMaker& make_model, const AdviceOptions& options) {
   Advice advice;
-  std::vector<Candidate> candidates = MakeCandidates(workload);
-  std::erase_if(candidates,
-                [&](const Candidate& candidate) { return IsTiny(workload, *candidate.relation, options.min_rows); });
+  std::vector<Candidate> candidates = MakeCandidates(workload, options.selection.budget_bytes >= 0);
+  std::erase_if(candidates, [&](const Candidate& candidate) {
+    return IsTiny(workload, *candidate.relation, options.min_rows) ||
+           ServesTooFew(workload, candidate, options.min_executions);
+  });
   const Trials trials(options.trials, *workload.snapshot);
   Refute(workload, trials, candidates);
   const std::unique_ptr<CostModel> model = make_model(workload, candidates);

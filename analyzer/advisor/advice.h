@@ -48,6 +48,7 @@ using ModelMaker = std::function<std::unique_ptr<CostModel>(const Workload&, std
 struct AdviceOptions {
   SelectionOptions selection = {};
   double min_rows = 100;                         // tables that are known to have fewer are left alone
+  double min_executions = 5;                     // that an index has to serve on a small table
   std::span<const trace::TrialRow> trials = {};  // what a server said; others' databases are passed over
 };
 

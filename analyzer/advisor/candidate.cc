@@ -23,7 +23,7 @@ using catalog::IndexSpec;
 using catalog::Relation;
 
 constexpr size_t kMaxEqualities = 3;          // a fourth column narrows hardly any further
-constexpr double kPartialShare = 0.2;         // of the rows that a partial index may hold
+constexpr double kPartialShare = 0.207;       // of the rows that a partial index may hold: a fifth, as a sample may say
 constexpr double kSoftDeleteTemplates = 0.8;  // of a table's templates that test the column
 constexpr int kIncludeBytes = 64;             // that INCLUDE may add to an entry
 constexpr double kUpdatedShare = 0.05;        // of a table's writes from which a column counts as updated
@@ -73,8 +73,8 @@ Shared CountShared(const Workload& workload) {
 
 class Maker {
  public:
-  explicit Maker(const Workload& workload)
-      : workload_(workload), snapshot_(*workload.snapshot), shared_(CountShared(workload)) {}
+  Maker(const Workload& workload, bool tight)
+      : workload_(workload), snapshot_(*workload.snapshot), shared_(CountShared(workload)), tight_(tight) {}
 
   std::vector<Candidate> Make() {
     for (size_t i = 0; i < workload_.queries.size(); ++i) {
@@ -318,12 +318,13 @@ class Maker {
   }
 
   void OfBlockRanges(const TableUse& use) {
-    const TableSize size = SizeOf(snapshot_, *use.relation);
+    if (SizeOf(snapshot_, *use.relation).pages < (tight_ ? kSmallTablePages : kBrinPages)) return;
     for (const Condition& condition : use.conditions) {
       const Column& column = *catalog::FindColumn(*use.relation, condition.attnum);
-      if (condition.use != Use::kRange || !condition.expression.empty() || size.pages < kBrinPages ||
-          std::abs(column.correlation) < kBrinCorrelation || column.correlation < -1 ||
-          condition.selectivity < kBrinShare)
+      const bool wide = condition.use == Use::kRange && condition.selectivity >= kBrinShare;
+      const bool narrow = condition.use == Use::kRange || condition.use == Use::kEqual;
+      if (!(tight_ ? narrow : wide) || !condition.expression.empty() ||
+          std::abs(column.correlation) < kBrinCorrelation || column.correlation < -1)
         continue;
       IndexSpec spec;
       spec.relation_oid = use.relation->oid;
@@ -352,6 +353,7 @@ class Maker {
   const Workload& workload_;
   const catalog::Snapshot& snapshot_;
   Shared shared_;
+  const bool tight_;
   size_t query_ = 0;
   std::map<std::pair<uint32_t, std::string>, Candidate> found_;
 };
@@ -364,6 +366,6 @@ std::string_view KindName(Kind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
-std::vector<Candidate> MakeCandidates(const Workload& workload) { return Maker(workload).Make(); }
+std::vector<Candidate> MakeCandidates(const Workload& workload, bool tight) { return Maker(workload, tight).Make(); }
 
 }  // namespace pgassay::advisor

@@ -24,6 +24,7 @@ struct Candidate {
   std::string extension;        // that has to exist first: "pg_trgm"
 };
 
-std::vector<Candidate> MakeCandidates(const Workload& workload);
+// `tight`: there is a budget, for which block ranges may stand for a B-tree also in look-ups and in smaller tables.
+std::vector<Candidate> MakeCandidates(const Workload& workload, bool tight = false);
 
 }  // namespace pgassay::advisor

@@ -31,11 +31,14 @@ class CostModel {
   virtual uint64_t calls() const = 0;  // plans asked for
 };
 
-// Tables below this many pages are costed as if they had grown to it: what a plan costs on a small development table
+// Tables below this many pages are costed as if they had grown: what a plan costs on a small development table
 // says nothing of production ("structural").
 inline constexpr double kSmallTablePages = 1000;
 inline constexpr double kGrownPages = 10'000;
 bool IsSmall(const catalog::Snapshot& snapshot, const catalog::Relation& relation);
+// How many times its size of today a table is costed as in a query: 1 where it is not small, and where it is known and
+// stands beside one that is not: then it is so small also in production.
+double Growth(const catalog::Snapshot& snapshot, const Query& query, const catalog::Relation& relation);
 
 // Sequential, index, index-only, bitmap and block range scans, nested loops and hash joins, sorts and limits, in the
 // manner of the planner: Mackert and Lohman's formula for pages, correlation squared between its extremes. Borrows

@@ -18,7 +18,7 @@ class PageCostModel final : public CostModel {
     const Query& asked = workload_.queries[query];
     std::vector<Table> tables;
     tables.reserve(asked.tables.size());
-    for (const TableUse& use : asked.tables) tables.push_back(access_.TableOf(*use.relation, set));
+    for (const TableUse& use : asked.tables) tables.push_back(access_.TableOf(asked, *use.relation, set));
     Cost best{.total = kNever, .used = {}};
     for (size_t first = 0; first < tables.size(); ++first) {
       for (const bool ordered : {false, true}) {
@@ -45,7 +45,7 @@ class PageCostModel final : public CostModel {
 
   // One join order: `first`, then whatever is connected and smallest, each by hash or by look-ups.
   Cost Ordered(const Query& query, const std::vector<Table>& tables, size_t first, bool ordered) const {
-    const Access start = access_.BestAccess(query.tables[first], tables[first], false, ordered);
+    const Access start = access_.BestAccess(query.tables[first], tables[first], nullptr, ordered);
     if (start.total == kNever) return {.total = kNever, .used = {}};
     double startup = start.startup, total = start.total, rows = start.rows;
     bool streams = true;
@@ -59,9 +59,9 @@ class PageCostModel final : public CostModel {
     for (size_t step = 1; step < tables.size(); ++step) {
       const size_t next = Next(query, tables, joined);
       const TableUse& use = query.tables[next];
-      const Access whole = access_.BestAccess(use, tables[next], false, false);
+      const Access whole = access_.BestAccess(use, tables[next], nullptr, false);
       const bool connected = std::ranges::any_of(use.joins, [&](const JoinColumn& join) { return joined[join.other]; });
-      const Access look_up = connected ? access_.BestAccess(use, tables[next], true, false) : Access{};
+      const Access look_up = connected ? access_.BestAccess(use, tables[next], &joined, false) : Access{};
       const double by_hash =
           whole.total + (whole.rows + rows) * 2 * access_.prices().operation + whole.rows * access_.prices().tuple;
       // Repeated look-ups find the upper pages in the cache, and never read more than the table.
@@ -142,6 +142,14 @@ std::string_view HowName(How how) {
 bool IsSmall(const catalog::Snapshot& snapshot, const catalog::Relation& relation) {
   const TableSize size = SizeOf(snapshot, relation);
   return !size.known || size.pages < kSmallTablePages;
+}
+
+double Growth(const catalog::Snapshot& snapshot, const Query& query, const catalog::Relation& relation) {
+  if (!IsSmall(snapshot, relation)) return 1;
+  const TableSize size = SizeOf(snapshot, relation);
+  const bool beside_large =
+      std::ranges::any_of(query.tables, [&](const TableUse& use) { return !IsSmall(snapshot, *use.relation); });
+  return size.known && beside_large ? 1 : kGrownPages / std::max(size.pages, 1.0);
 }
 
 std::unique_ptr<CostModel> MakePageCostModel(const Workload& workload, std::span<const Candidate> candidates) {

@@ -9,6 +9,8 @@ namespace pgassay::advisor {
 namespace {
 
 constexpr double kPage = 8192;
+constexpr double kCoveringShare = 0.1;  // of what a new index has to save, that columns beside a chosen one's keys have to
+constexpr size_t kOtherStarts = 8;
 
 // `longer` does all that `shorter` does: the same beginning on the same rows.
 bool Extends(const Candidate& longer, const Candidate& shorter) {
@@ -34,6 +36,7 @@ class Selector {
         options_(options),
         cache_(model, candidates, workload.queries.size()) {
     for (const Candidate& candidate : candidates) writes_.push_back(CostOfWrites(candidate, workload).cost);
+    for (const Query& query : workload.queries) weights_.push_back(query.weight * ShareOfToday(query));
     using_.resize(candidates.size());
     for (size_t i = 0; i < candidates.size(); ++i) using_[i] = candidates[i].queries;
   }
@@ -42,15 +45,15 @@ class Selector {
     Selection result;
     for (size_t query = 0; query < workload_.queries.size(); ++query) {
       result.before.push_back(cache_.CostOf(query, {}));
-      result.cost_before += Weighted(query, result.before.back());
+      result.cost_before += workload_.queries[query].weight * result.before.back().total;
+      total_ += Weighted(query, result.before.back());
     }
-    total_ = result.cost_before;
     LeaveOutUnused();
-    Grow();
-    Prune();
+    GrowFrom({});
+    if (options_.budget_bytes >= 0) TryOtherStarts();
     for (size_t query = 0; query < workload_.queries.size(); ++query) {
       result.after.push_back(cache_.CostOf(query, chosen_));
-      result.cost_after += Weighted(query, result.after.back());
+      result.cost_after += workload_.queries[query].weight * result.after.back().total;
     }
     result.chosen = chosen_;
     result.plans = cache_.asked();
@@ -58,7 +61,19 @@ class Selector {
   }
 
  private:
-  double Weighted(size_t query, const Cost& cost) const { return workload_.queries[query].weight * cost.total; }
+  // A budget is of today's bytes: what small tables would cost as they are taken, grown, is brought down to their share.
+  double ShareOfToday(const Query& query) const {
+    if (options_.budget_bytes < 0) return 1;
+    double today = 0, grown = 0;
+    for (const TableUse& use : query.tables) {
+      const double pages = std::max(SizeOf(*workload_.snapshot, *use.relation).pages, 1.0);
+      today += pages;
+      grown += pages * Growth(*workload_.snapshot, query, *use.relation);
+    }
+    return grown > 0 ? today / grown : 1;
+  }
+
+  double Weighted(size_t query, const Cost& cost) const { return weights_[query] * cost.total; }
 
   double WeightedCost(std::span<const size_t> queries, std::span<const size_t> set) {
     double sum = 0;
@@ -109,8 +124,60 @@ class Selector {
     return step;
   }
 
+  // A longer key in the place of a chosen one may save little; what only spares looks at the table is a copy of it.
+  double Least(const Step& step, size_t added) const {
+    const double fresh = options_.min_workload_share * total_;
+    if (!step.extends) return fresh;
+    return candidates_[added].spec.included.empty() ? 0 : kCoveringShare * fresh;
+  }
+
   bool Fits(const Step& step) const {
     return options_.budget_bytes < 0 || used_bytes_ + step.bytes <= options_.budget_bytes;
+  }
+
+  // What saves most per byte may leave no room for what saves most: sets begin with one and two of these, and the best counts
+  // (partial enumeration: Khuller, Moss, Naor, "The Budgeted Maximum Coverage Problem", 1999).
+  void TryOtherStarts() {
+    std::vector<size_t> best = chosen_;
+    double least = CostWithWrites();
+    chosen_.clear();
+    used_bytes_ = 0;
+    std::vector<std::pair<double, size_t>> starts;
+    for (size_t i = 0; i < candidates_.size(); ++i) {
+      const Step step = Try(i);
+      if (step.gain > 0 && Fits(step)) starts.emplace_back(step.gain, i);
+    }
+    std::ranges::stable_sort(starts, std::greater{}, &std::pair<double, size_t>::first);
+    if (starts.size() > kOtherStarts) starts.resize(kOtherStarts);
+    for (size_t i = 0; i < starts.size(); ++i) {
+      for (size_t j = i; j < starts.size(); ++j) {
+        std::vector<size_t> start = {std::min(starts[i].second, starts[j].second)};
+        if (i != j) start.push_back(std::max(starts[i].second, starts[j].second));
+        GrowFrom(std::move(start));
+        const double cost = CostWithWrites();
+        if (used_bytes_ > options_.budget_bytes || cost >= least) continue;
+        least = cost;
+        best = chosen_;
+      }
+    }
+    chosen_ = std::move(best);
+  }
+
+  double CostWithWrites() {
+    double cost = 0;
+    for (size_t query = 0; query < workload_.queries.size(); ++query)
+      cost += Weighted(query, cache_.CostOf(query, chosen_));
+    for (const size_t chosen : chosen_) cost += writes_[chosen];
+    return cost;
+  }
+
+  void GrowFrom(std::vector<size_t> start) {
+    chosen_ = std::move(start);
+    used_bytes_ = 0;
+    for (const size_t chosen : chosen_) used_bytes_ += candidates_[chosen].bytes;
+    pruned_.assign(candidates_.size(), false);
+    do Grow();
+    while (Prune() && options_.budget_bytes >= 0);  // in the room that is free again
   }
 
   void Grow() {
@@ -123,7 +190,9 @@ class Selector {
     };
     std::vector<Entry> left;
     left.reserve(candidates_.size());
-    for (size_t i = 0; i < candidates_.size(); ++i) left.push_back({1e300, i, 0});
+    for (size_t i = 0; i < candidates_.size(); ++i) {
+      if (!pruned_[i] && !std::ranges::binary_search(chosen_, i)) left.push_back({1e300, i, 0});
+    }
     for (size_t round = 1;; ++round) {
       std::priority_queue<Entry> queue(std::less<Entry>{}, std::move(left));
       left.clear();
@@ -135,7 +204,7 @@ class Selector {
         if (top.round != round) {
           const Step step = Try(top.candidate);
           // What would be taken away again must not push out what it does little better than.
-          const double least = step.extends ? 0 : options_.min_workload_share * total_;
+          const double least = Least(step, top.candidate);
           top.ratio = step.gain > least ? step.ratio : 0;
           top.round = round;
           if (!Fits(step)) {
@@ -165,8 +234,9 @@ class Selector {
     }
   }
 
-  // Takes away, one by one, what saves too little now that the others are there.
-  void Prune() {
+  // Takes away, one by one, what saves too little now that the others are there. Whether it did.
+  bool Prune() {
+    bool pruned = false;
     while (!chosen_.empty()) {
       size_t worst = chosen_.size();
       double worst_gain = 0;
@@ -179,7 +249,7 @@ class Selector {
           const Cost &with = cache_.CostOf(query, chosen_), &less = cache_.CostOf(query, without);
           const double saved = less.total - with.total;
           used = used || std::ranges::binary_search(with.used, chosen_[i]);
-          gain += saved * workload_.queries[query].weight;
+          gain += saved * weights_[query];
           if (less.total > 0) best_share = std::max(best_share, saved / less.total);
         }
         const bool enough =
@@ -189,18 +259,22 @@ class Selector {
           worst_gain = gain;
         }
       }
-      if (worst == chosen_.size()) return;
+      if (worst == chosen_.size()) break;
+      pruned = pruned_[chosen_[worst]] = true;
+      used_bytes_ -= candidates_[chosen_[worst]].bytes;
       chosen_.erase(chosen_.begin() + static_cast<std::ptrdiff_t>(worst));
     }
+    return pruned;
   }
 
   const Workload& workload_;
   std::span<const Candidate> candidates_;
   const SelectionOptions& options_;
   PlanCache cache_;
-  std::vector<double> writes_;
+  std::vector<double> writes_, weights_;
   std::vector<std::vector<size_t>> using_;
   std::vector<size_t> chosen_;
+  std::vector<bool> pruned_;
   int64_t used_bytes_ = 0;
   double total_ = 0;
 };

@@ -16,6 +16,8 @@ using catalog::IndexKey;
 // Mackert and Lohman: pages read for `tuples` scattered rows of a table that fits the cache.
 double PagesFetched(double tuples, double pages) { return std::min(pages, 2 * pages * tuples / (2 * pages + tuples)); }
 
+constexpr double kRangePages = 128;  // of a block range, as BRIN has it by default
+
 bool ServesPrefix(const catalog::Relation& relation, const IndexKey& key, const Condition& condition) {
   const catalog::Column* column = catalog::FindColumn(relation, condition.attnum);
   return key.operator_class.contains("pattern") || key.collation == "C" ||
@@ -98,11 +100,11 @@ Prices::Prices(const catalog::Snapshot& snapshot) {
 TableAccess::TableAccess(const Workload& workload, std::span<const Candidate> candidates)
     : candidates_(candidates), snapshot_(*workload.snapshot), prices_(snapshot_) {}
 
-Table TableAccess::TableOf(const catalog::Relation& relation, std::span<const size_t> set) const {
+Table TableAccess::TableOf(const Query& query, const catalog::Relation& relation, std::span<const size_t> set) const {
   Table table;
   table.size = SizeOf(snapshot_, relation);
-  if (IsSmall(snapshot_, relation)) {
-    table.growth = kGrownPages / std::max(table.size.pages, 1.0);
+  table.growth = Growth(snapshot_, query, relation);
+  if (table.growth > 1) {
     // An unknown table has rows of its columns' width.
     const double rows_per_page = table.size.rows > 0 ? table.size.rows / std::max(table.size.pages, 1.0)
                                                      : 8000 / std::max(table.size.width + 28, 36.0);
@@ -146,6 +148,12 @@ double TableAccess::FilteredRows(const TableUse& use, const Table& table) const 
   return std::max(rows, 1.0);
 }
 
+// In the table's order: the more of it, the more one after the other.
+double TableAccess::BitmapIo(double fetched, const Table& table) const {
+  const double share = std::min(1.0, fetched / std::max(table.size.pages, 1.0));
+  return fetched * (prices_.random_page - (prices_.random_page - prices_.sequential_page) * std::sqrt(share));
+}
+
 Access TableAccess::SequentialScan(const TableUse& use, const Table& table) const {
   Access access;
   access.rows = FilteredRows(use, table);
@@ -156,7 +164,7 @@ Access TableAccess::SequentialScan(const TableUse& use, const Table& table) cons
 
 // How far the keys of a B-tree serve: equalities, then one range, then the order.
 TableAccess::Match TableAccess::MatchBtree(const TableUse& use, const Table& table, const IndexView& index,
-                                           bool joins_bound) const {
+                                           const std::vector<bool>* bound) const {
   Match match;
   size_t at = 0;
   bool order_lost = false;
@@ -168,8 +176,9 @@ TableAccess::Match TableAccess::MatchBtree(const TableUse& use, const Table& tab
       match.share *= Share(use, table, *equal);
       continue;
     }
-    if (joins_bound && key.attnum != 0 &&
-        std::ranges::any_of(use.joins, [&](const JoinColumn& join) { return join.attnum == key.attnum; })) {
+    if (bound != nullptr && key.attnum != 0 && std::ranges::any_of(use.joins, [&](const JoinColumn& join) {
+          return join.attnum == key.attnum && (*bound)[join.other];
+        })) {
       const catalog::Column& column = *catalog::FindColumn(*use.relation, key.attnum);
       match.share *= Share(use, table, key.attnum, EqualShare(snapshot_, *use.relation, column));
       continue;
@@ -197,10 +206,10 @@ TableAccess::Match TableAccess::MatchBtree(const TableUse& use, const Table& tab
   return match;
 }
 
-Access TableAccess::BtreeScan(const TableUse& use, const Table& table, const IndexView& index, bool joins_bound,
-                              bool need_order) const {
+Access TableAccess::BtreeScan(const TableUse& use, const Table& table, const IndexView& index,
+                              const std::vector<bool>* bound, bool need_order) const {
   Access access;
-  const Match match = MatchBtree(use, table, index, joins_bound);
+  const Match match = MatchBtree(use, table, index, bound);
   const bool covers = Covers(use, index);
   if (need_order && !match.ordered) return access;
   if (!match.usable && !covers) return access;
@@ -224,9 +233,7 @@ Access TableAccess::BtreeScan(const TableUse& use, const Table& table, const Ind
   const double best = in_line > 0 ? prices_.random_page + (in_line - 1) * prices_.sequential_page : 0;
   const double correlation = CorrelationOf(use, index);
   const double plain_io = worst + correlation * correlation * (std::min(best, worst) - worst);
-  const double per_page = prices_.random_page - (prices_.random_page - prices_.sequential_page) *
-                                                    std::sqrt(std::min(1.0, fetched / std::max(table.size.pages, 1.0)));
-  const double bitmap_io = fetched * per_page + 0.1 * prices_.operation * tuples;
+  const double bitmap_io = BitmapIo(fetched, table) + 0.1 * prices_.operation * tuples;
   access.ordered = match.ordered;
   access.total = access.startup + cpu + index_io + plain_io;
   if (!need_order && match.keys > 0 && bitmap_io < plain_io) {
@@ -257,10 +264,8 @@ Access TableAccess::GinScan(const TableUse& use, const Table& table, const Index
   if (entries == 0) return access;
   const double tuples = std::max(table.size.rows * share, 1.0);
   const double fetched = PagesFetched(tuples, table.size.pages);
-  const double per_page = prices_.random_page - (prices_.random_page - prices_.sequential_page) *
-                                                    std::sqrt(std::min(1.0, fetched / std::max(table.size.pages, 1.0)));
   access.startup = entries * 2 * prices_.random_page;
-  access.total = access.startup + fetched * per_page + tuples * (prices_.tuple + 2 * prices_.operation);
+  access.total = access.startup + BitmapIo(fetched, table) + tuples * (prices_.tuple + 2 * prices_.operation);
   access.rows = FilteredRows(use, table);
   access.candidate = index.candidate;
   return access;
@@ -274,26 +279,29 @@ Access TableAccess::BlockRangeScan(const TableUse& use, const Table& table, cons
       share *= condition.selectivity;
   }
   if (share >= 1) return access;
+  const double ranges = std::ceil(std::max(table.size.pages, 1.0) / kRangePages);
   const double correlation = std::abs(CorrelationOf(use, index));
-  const double pages = std::min(table.size.pages, (share * table.size.pages + 256) / std::max(correlation, 0.01));
-  access.startup = index.pages * prices_.sequential_page + 128 * prices_.operation;
-  access.total = access.startup + pages * prices_.sequential_page * 1.2 +
-                 pages / std::max(table.size.pages, 1.0) * table.size.rows * (prices_.tuple + 2 * prices_.operation);
+  const double read = std::min(std::ceil(ranges * share) / std::max(correlation, 0.01), ranges);
+  const double tuples = table.size.rows * read / ranges;
+  access.startup = index.pages * prices_.random_page + 0.1 * prices_.operation * read * kRangePages;
+  access.total = access.startup + BitmapIo(PagesFetched(tuples, table.size.pages), table) +
+                 tuples * (prices_.tuple + 2 * prices_.operation);
   access.rows = FilteredRows(use, table);
   access.candidate = index.candidate;
   return access;
 }
 
-Access TableAccess::BestAccess(const TableUse& use, const Table& table, bool joins_bound, bool need_order) const {
+Access TableAccess::BestAccess(const TableUse& use, const Table& table, const std::vector<bool>* bound,
+                               bool need_order) const {
   Access best;
-  if (!need_order && !joins_bound) best = SequentialScan(use, table);
+  if (!need_order && bound == nullptr) best = SequentialScan(use, table);
   for (const IndexView& index : table.indexes) {
     Access access;
     if (index.method == "btree") {
-      access = BtreeScan(use, table, index, joins_bound, need_order);
-    } else if (!need_order && !joins_bound && index.method == "gin") {
+      access = BtreeScan(use, table, index, bound, need_order);
+    } else if (!need_order && bound == nullptr && index.method == "gin") {
       access = GinScan(use, table, index);
-    } else if (!need_order && !joins_bound && index.method == "brin") {
+    } else if (!need_order && bound == nullptr && index.method == "brin") {
       access = BlockRangeScan(use, table, index);
     }
     if (access.total < best.total) best = access;

@@ -47,10 +47,11 @@ class TableAccess {
  public:
   TableAccess(const Workload& workload, std::span<const Candidate> candidates);
 
-  // `set`: positions of the candidates that count as made.
-  Table TableOf(const catalog::Relation& relation, std::span<const size_t> set) const;
-  // The cheapest; `joins_bound`: a look-up for one row of the other side; total is kNever where there is none.
-  Access BestAccess(const TableUse& use, const Table& table, bool joins_bound, bool need_order) const;
+  // As a query has it. `set`: positions of the candidates that count as made.
+  Table TableOf(const Query& query, const catalog::Relation& relation, std::span<const size_t> set) const;
+  // The cheapest; total is kNever where there is none. `bound`, if not null: a look-up for one row of the tables that
+  // are joined already, by position.
+  Access BestAccess(const TableUse& use, const Table& table, const std::vector<bool>* bound, bool need_order) const;
   double FilteredRows(const TableUse& use, const Table& table) const;
   // Of the rows, `share` being what it is at today's size: shares of columns whose distinct values grow with a small
   // table shrink as it is taken as grown.
@@ -65,10 +66,12 @@ class TableAccess {
     bool usable = false;
   };
   double Share(const TableUse& use, const Table& table, const Condition& condition) const;
-  Match MatchBtree(const TableUse& use, const Table& table, const IndexView& index, bool joins_bound) const;
+  Match MatchBtree(const TableUse& use, const Table& table, const IndexView& index,
+                   const std::vector<bool>* bound) const;
+  double BitmapIo(double fetched, const Table& table) const;
   Access SequentialScan(const TableUse& use, const Table& table) const;
-  Access BtreeScan(const TableUse& use, const Table& table, const IndexView& index, bool joins_bound,
-                   bool need_order) const;
+  Access BtreeScan(const TableUse& use, const Table& table, const IndexView& index,
+                   const std::vector<bool>* bound, bool need_order) const;
   Access GinScan(const TableUse& use, const Table& table, const IndexView& index) const;
   Access BlockRangeScan(const TableUse& use, const Table& table, const IndexView& index) const;
 

@@ -278,6 +278,7 @@ std::vector<Finding> DetectMissingIndex(const TraceView& view, const Options& op
   const std::vector<trace::StatementRow> statements = JudgedStatements(view);
   advisor::AdviceOptions wanted;
   wanted.min_rows = OptionValue(kInfo, options, "min_rows");
+  wanted.min_executions = OptionValue(kInfo, options, "min_executions");
   wanted.selection.min_workload_share = OptionValue(kInfo, options, "min_share");
   if (const double budget = OptionValue(kInfo, options, "budget_mb"); budget > 0)
     wanted.selection.budget_bytes = std::llround(budget * 1e6);
@@ -288,7 +289,7 @@ std::vector<Finding> DetectMissingIndex(const TraceView& view, const Options& op
     for (const advisor::NewIndex& index : advice.create) {
       Finding finding = IndexFinding(view, snapshot, index).Make();
       const bool by_cost = index.how != advisor::How::kStructural;
-      if (by_cost || static_cast<double>(finding.executions) >= OptionValue(kInfo, options, "min_executions"))
+      if (by_cost || static_cast<double>(finding.executions) >= wanted.min_executions)
         findings.push_back(std::move(finding));
     }
   }

@@ -178,6 +178,9 @@ TEST(Candidates, AreBlockRangesForLargeTablesInOrder) {
   EXPECT_TRUE(Has(shop.Candidates(), "public.orders USING brin (created_at)"));
   shop.snapshot.relations[0].pages = 5000;
   EXPECT_FALSE(Has(shop.Candidates(), "public.orders USING brin (created_at)"));
+  const Workload workload = shop.Workload();
+  const auto is_brin = [](const Candidate& candidate) { return candidate.kind == Kind::kBrin; };
+  EXPECT_TRUE(std::ranges::any_of(MakeCandidates(workload, true), is_brin)) << "where there is a budget";
 }
 
 TEST(Candidates, BindJoinColumnsFromTheOtherSide) {
