@@ -96,7 +96,7 @@ int64_t IndexBytes(const catalog::IndexSpec& spec, const catalog::Relation& rela
   const double rows = std::max(1.0, size.rows * share);
   double pages = 0;
   if (spec.access_method == "brin") {
-    const double ranges = std::ceil(size.pages / 128);
+    const double ranges = std::ceil(size.pages / kRangePages);
     pages = 3 + std::ceil(ranges * (2 * WidthOf(spec.keys[0], relation).bytes() + 16) / (kPage - kPageHeader));
   } else if (spec.access_method == "gin") {
     pages = 2 + Pages(GinBytes(spec, relation, rows));

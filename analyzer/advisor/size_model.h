@@ -6,6 +6,8 @@
 
 namespace pgassay::advisor {
 
+inline constexpr double kRangePages = 128;  // of a block range, as BRIN has it by default
+
 // `share`: of the rows that are in it.
 int64_t IndexBytes(const catalog::IndexSpec& spec, const catalog::Relation& relation, double share,
                    const catalog::Snapshot& snapshot);

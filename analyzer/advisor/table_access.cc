@@ -7,6 +7,7 @@
 
 #include "analyzer/advisor/cost_model.h"
 #include "analyzer/advisor/index_match.h"
+#include "analyzer/advisor/size_model.h"
 
 namespace pgassay::advisor {
 namespace {
@@ -15,8 +16,6 @@ using catalog::IndexKey;
 
 // Mackert and Lohman: pages read for `tuples` scattered rows of a table that fits the cache.
 double PagesFetched(double tuples, double pages) { return std::min(pages, 2 * pages * tuples / (2 * pages + tuples)); }
-
-constexpr double kRangePages = 128;  // of a block range, as BRIN has it by default
 
 bool ServesPrefix(const catalog::Relation& relation, const IndexKey& key, const Condition& condition) {
   const catalog::Column* column = catalog::FindColumn(relation, condition.attnum);

@@ -23,7 +23,7 @@ constexpr size_t kExecutions = 5;       // of a statement; each is planned two t
 constexpr size_t kBuiltExecutions = 1;  // where each plan builds the indexes again
 constexpr int kRounds = 6;              // of advice without what was refuted
 // A later budget takes other indexes than no budget does: of the heap.
-constexpr auto kBudgets = std::to_array<double>({0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01});
+constexpr auto kBudgets = std::to_array<double>({0, 0.5, 0.33, 0.22, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.015, 0.01});
 
 // Plans of one statement's executions under a set of indexes.
 struct Planned {

@@ -192,13 +192,18 @@ def advise(trace: Path, binary: str, *words: str) -> list[dict[str, Any]]:
 
 
 def predictions(database: Database, trace: Path, binary: str) -> None:
-    """What the recorder's trials promised of the advice without a budget, and the planner's costs once it is built: a line for each statement and B-tree."""
+    """What the advice without a budget promises, and the planner's costs once it is built: a line for each statement and B-tree.
+
+    The promise is what the finding prints: of a trial, or modelled where the table is so small that the trial's cost says nothing.
+    """
     findings = advise(trace, binary)
     promised: dict[int, list[tuple[str, float]]] = {}
     for finding in findings:
         page = subprocess.run([binary, "show", trace, finding["id"], "--format", "json"], capture_output=True, text=True, check=True)
+        modelled = finding["evidence"][0]["figures"]["cost_after"]  # of the finding's own statement
         for change in json.loads(page.stdout)["plan_changes"]:
-            promised.setdefault(int(change["statement_id"][1:]), []).append((finding["title"], change["cost_after"]))
+            is_modelled = "sequential scans switched off" in change["how"] and change["statement_id"] == finding["statement"]["statement_id"]
+            promised.setdefault(int(change["statement_id"][1:]), []).append((finding["title"], modelled if is_modelled else change["cost_after"]))
     for finding in findings:
         database.ask(finding["fix"]["sql"].replace(" CONCURRENTLY", ""))
     database.ask("ANALYZE")
