@@ -181,14 +181,18 @@ std::string WithColumns(const trace::StatementRow& statement, std::string_view c
   return list ? sql::WithSelectList(statement.sql, *list, columns) : "";
 }
 
-// "id, \"when\"": as a trial's columns are written.
+// "id, \"when, local\"": as a trial's columns are written.
 ColumnNames SplitNames(std::string_view names) {
   ColumnNames split;
-  while (!names.empty()) {
-    const size_t end = std::min(names.find(", "), names.size());
-    split.emplace(names.substr(0, end));
-    names.remove_prefix(std::min(end + 2, names.size()));
+  bool quoted = false;
+  size_t begin = 0;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == '"') quoted = !quoted;
+    if (quoted || names[i] != ',') continue;
+    split.emplace(names.substr(begin, i - begin));
+    begin = i + 2;
   }
+  split.emplace(names.substr(begin));
   return split;
 }
 
