@@ -9,7 +9,7 @@ namespace pgassay::advisor {
 namespace {
 
 constexpr double kPage = 8192;
-constexpr double kCoveringShare = 0.1;  // of what a new index has to save, that columns beside a chosen one's keys have to
+constexpr double kCoveringShare = 0.1;  // of what a new index has to save, that a copy of more columns has to
 constexpr size_t kOtherStarts = 8;
 
 // `longer` does all that `shorter` does: the same beginning on the same rows.
@@ -61,7 +61,7 @@ class Selector {
   }
 
  private:
-  // A budget is of today's bytes: what small tables would cost as they are taken, grown, is brought down to their share.
+  // A budget is of today's bytes: the cost of small tables, which are taken as grown, is brought down to today's.
   double ShareOfToday(const Query& query) const {
     if (options_.budget_bytes < 0) return 1;
     double today = 0, grown = 0;
@@ -135,8 +135,8 @@ class Selector {
     return options_.budget_bytes < 0 || used_bytes_ + step.bytes <= options_.budget_bytes;
   }
 
-  // What saves most per byte may leave no room for what saves most: sets begin with one and two of these, and the best counts
-  // (partial enumeration: Khuller, Moss, Naor, "The Budgeted Maximum Coverage Problem", 1999).
+  // What saves most per byte may leave no room for what saves most: sets begin with one and two of these, and the best
+  // counts (partial enumeration: Khuller, Moss, Naor, "The Budgeted Maximum Coverage Problem", 1999).
   void TryOtherStarts() {
     std::vector<size_t> best = chosen_;
     double least = CostWithWrites();

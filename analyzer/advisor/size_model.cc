@@ -15,7 +15,7 @@ constexpr double kListPadding = 3;                // of a posting list
 constexpr double kInnerShare = 1.005;             // inner pages above the leaves
 // GIN, bytes a row: an entry's posting takes about two bytes, compressed.
 constexpr double kPostingByte = 1.9;
-constexpr double kGinFill = 0.5;    // of pages of entries, which are split in the middle
+constexpr double kGinFill = 0.5;  // of pages of entries, which are split in the middle
 constexpr double kWordBytes = 7;  // of a document, per key or lexeme
 
 double Align8(double bytes) { return std::ceil(bytes / 8) * 8; }
@@ -59,7 +59,8 @@ double BtreePages(const catalog::IndexSpec& spec, const catalog::Relation& relat
   const double one = kTupleOverhead + entry.Aligned();
   const double keys = std::min(DistinctKeys(spec.keys, relation, rows), rows);
   if (!spec.included.empty() || keys >= rows * 0.98) return Pages(rows * one);  // INCLUDE forbids deduplication
-  const double lists = std::min(keys, rows - keys);  // keys that come more than once
+  // Keys that come more than once.
+  const double lists = std::min(keys, rows - keys);
   return Pages(keys * one + (rows - keys + lists) * kPostingEntry + lists * kListPadding);
 }
 

@@ -70,8 +70,8 @@ class TableAccess {
                    const std::vector<bool>* bound) const;
   double BitmapIo(double fetched, const Table& table) const;
   Access SequentialScan(const TableUse& use, const Table& table) const;
-  Access BtreeScan(const TableUse& use, const Table& table, const IndexView& index,
-                   const std::vector<bool>* bound, bool need_order) const;
+  Access BtreeScan(const TableUse& use, const Table& table, const IndexView& index, const std::vector<bool>* bound,
+                   bool need_order) const;
   Access GinScan(const TableUse& use, const Table& table, const IndexView& index) const;
   Access BlockRangeScan(const TableUse& use, const Table& table, const IndexView& index) const;
 

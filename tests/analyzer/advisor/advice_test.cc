@@ -104,7 +104,8 @@ TEST(CostModel, LooksUpByTheTablesThatAreJoinedAlready) {
   shop.Table("items", 3'000'000, 40'000, {{"order_id", "bigint", 1'000'000}, {"price", "bigint", 1000}});
   shop.AddIndex(shop.snapshot.relations[2], "items_order", {"order_id"});
   shop.Ran(
-      "SELECT i.price FROM users u JOIN orders o ON o.user_id = u.id JOIN items i ON i.order_id = o.id WHERE u.id = $1");
+      "SELECT i.price FROM users u JOIN orders o ON o.user_id = u.id JOIN items i ON i.order_id = o.id WHERE u.id = "
+      "$1");
   const Workload workload = shop.Workload();
   const auto model = MakePageCostModel(workload, {});
   // orders has to be read whole: its key finds it from items alone, which comes behind it.
