@@ -57,13 +57,13 @@ TEST(Advice, KeepsToTheBudget) {
 }
 
 TEST(Advice, LeavesRoomInTheBudgetForWhatSavesMost) {
-  ShopCatalog shop = OrdersShop();
+  ShopCatalog shop = OrdersShop(10'000'000);
   shop.Ran("SELECT * FROM orders WHERE user_id = $1", 1000, 20'000);
-  shop.Ran("SELECT * FROM users WHERE email = $1", 1000, 1000);
+  shop.Ran("SELECT * FROM users WHERE email = $1", 10'000, 10'000);
   const Workload workload = shop.Workload();
   int64_t largest = 0;
   for (const Candidate& candidate : MakeCandidates(workload)) largest = std::max(largest, candidate.bytes);
-  // users (email) saves more per byte, and nothing else fits beside it.
+  // users (email) saves more per byte, but less, and orders (user_id) does not fit beside it.
   EXPECT_EQ(Chosen(shop, {.selection = {.budget_bytes = largest}}), Lines{"public.orders USING btree (user_id)"});
 }
 
@@ -140,6 +140,13 @@ TEST(Advice, SaysWhichUpdatesWouldNoLongerBeHeapOnly) {
     const bool has_status = shop.Line(candidate.spec).contains("status");
     EXPECT_EQ(CostOfWrites(candidate, workload).hot_updates_lost, has_status ? 500 : 0) << shop.Line(candidate.spec);
   }
+}
+
+TEST(Advice, OnSmallTablesServesSomeExecutions) {
+  ShopCatalog shop = OrdersShop(2000);
+  shop.Ran("SELECT * FROM orders WHERE user_id = $1", 4, 8);
+  EXPECT_EQ(Chosen(shop), Lines{});
+  EXPECT_EQ(Chosen(shop, {.min_executions = 4}), Lines{"public.orders USING btree (user_id)"});
 }
 
 TEST(Advice, OnSmallTablesIsStructuralAndOnTinyOnesNone) {
