@@ -55,10 +55,12 @@ std::vector<Helped> HelpedBy(size_t index, const Workload& workload, std::span<c
                                                .calls = asked.weight,
                                                .cost_before = less.total,
                                                .cost_after = selection.after[query].total,
+                                               .of_today = ShareOfToday(*workload.snapshot, asked),
                                                .trial = trials.Find(asked.statement->statement_id, candidates[index])});
-    if (added.trial == nullptr || !added.trial->problem.empty() || added.trial->structural) continue;
+    if (added.trial == nullptr || !Trials::HasCosts(*added.trial, candidates[index])) continue;
     added.cost_before = added.trial->cost_before;
     added.cost_after = added.trial->cost_after;
+    added.of_today = 1;
   }
   std::ranges::stable_sort(helped, std::greater{},
                            [](const Helped& each) { return each.calls * (each.cost_before - each.cost_after); });
@@ -80,16 +82,26 @@ Advice Advise(const Workload& workload, const ModelMaker& make_model, const Advi
   const Selection selection = Select(workload, candidates, *model, options.selection);
   advice.cost_before = selection.cost_before;
   advice.cost_after = selection.cost_after;
+  double cost_today = 0;
+  for (size_t query = 0; query < workload.queries.size(); ++query) {
+    const Query& asked = workload.queries[query];
+    cost_today += asked.weight * selection.before[query].total * ShareOfToday(*workload.snapshot, asked);
+  }
   std::set<std::string> taken = TakenNames(*workload.snapshot);
   for (const size_t chosen : selection.chosen) {
     NewIndex index;
     index.candidate = candidates[chosen];
     index.candidate.spec.name = IndexName(index.candidate.spec, *index.candidate.relation, taken);
     index.helped = HelpedBy(chosen, workload, candidates, selection, *model, trials);
-    for (const Helped& helped : index.helped) index.saved += helped.calls * (helped.cost_before - helped.cost_after);
+    double saved_today = 0;
+    for (const Helped& helped : index.helped) {
+      const double saved = helped.calls * (helped.cost_before - helped.cost_after);
+      index.saved += saved;
+      saved_today += saved * helped.of_today;
+    }
     index.writes = CostOfWrites(index.candidate, workload);
     index.saved -= index.writes.cost;
-    index.share = selection.cost_before > 0 ? index.saved / selection.cost_before : 0;
+    index.share = cost_today > 0 ? (saved_today - index.writes.cost) / cost_today : 0;
     index.how = HowKnown(index, model->HowKnown(chosen));
     index.ddl = CreateStatements(index.candidate.spec, *index.candidate.relation, index.candidate.extension,
                                  *workload.snapshot);

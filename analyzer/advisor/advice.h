@@ -20,7 +20,8 @@ namespace pgassay::advisor {
 struct Helped {
   const trace::StatementRow* statement = nullptr;
   double calls = 0, cost_before = 0, cost_after = 0;  // planner's units, of one execution
-  const trace::TrialRow* trial = nullptr;             // costs are the trial's, unless it is structural
+  double of_today = 1;                                // of the costs, at today's sizes
+  const trace::TrialRow* trial = nullptr;             // costs are the trial's, where it has some (trials.h)
 };
 
 struct NewIndex {
@@ -29,7 +30,7 @@ struct NewIndex {
   std::vector<std::pair<std::string, std::string>> declarations;
   std::vector<Helped> helped;  // most saved first, without it beside the other advice
   double saved = 0;            // weighted cost, writes taken off
-  double share = 0;            // of the cost of the whole workload
+  double share = 0;            // of the cost of the whole workload, both at today's sizes
   WriteCost writes;
   How how = How::kModelled;
 };

@@ -24,6 +24,7 @@ using catalog::Relation;
 
 constexpr size_t kMaxEqualities = 3;          // a fourth column narrows hardly any further
 constexpr double kPartialShare = 0.207;       // of the rows that a partial index may hold: a fifth, as a sample may say
+constexpr double kKindsOfRows = 100;          // values of a column up to which one of them is a kind of row, not a key
 constexpr double kSoftDeleteTemplates = 0.8;  // of a table's templates that test the column
 constexpr int kIncludeBytes = 64;             // that INCLUDE may add to an entry
 constexpr double kUpdatedShare = 0.05;        // of a table's writes from which a column counts as updated
@@ -225,10 +226,11 @@ class Maker {
 
   bool IsPartialPredicate(const TableUse& use, const Condition& condition) const {
     if (condition.constant.empty() || !condition.expression.empty()) return false;
-    if (condition.use == Use::kEqual) return condition.selectivity <= kPartialShare;
+    const Column& column = *catalog::FindColumn(*use.relation, condition.attnum);
+    if (condition.use == Use::kEqual)
+      return condition.selectivity <= kPartialShare && column.distinct >= 0 && column.distinct <= kKindsOfRows;
     if (condition.use != Use::kNull) return false;
     const auto tested = workload_.null_tested.find({use.relation->oid, condition.attnum});
-    const Column& column = *catalog::FindColumn(*use.relation, condition.attnum);
     const bool soft_delete =
         column.name.contains("deleted") || column.name.contains("archived") || column.name.contains("removed");
     return condition.selectivity <= kPartialShare ||

@@ -39,6 +39,8 @@ bool IsSmall(const catalog::Snapshot& snapshot, const catalog::Relation& relatio
 // How many times its size of today a table is costed as in a query: 1 where it is not small, and where it is known and
 // stands beside one that is not: then it is so small also in production.
 double Growth(const catalog::Snapshot& snapshot, const Query& query, const catalog::Relation& relation);
+// What the query's cost comes down to at today's sizes, 1 being all of it.
+double ShareOfToday(const catalog::Snapshot& snapshot, const Query& query);
 
 // Sequential, index, index-only, bitmap and block range scans, nested loops and hash joins, sorts and limits, in the
 // manner of the planner: Mackert and Lohman's formula for pages, correlation squared between its extremes. Borrows

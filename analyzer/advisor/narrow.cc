@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "analyzer/advisor/candidate.h"
+#include "analyzer/advisor/ddl.h"
+#include "analyzer/advisor/supposed.h"
 #include "analyzer/advisor/trials.h"
 #include "analyzer/catalog/plan_tree.h"
 #include "analyzer/sql/select_list.h"
@@ -132,21 +134,21 @@ class Narrower {
                         .cost_after = kMostCost * before->total_cost,
                         .plan_before = before->plan_json};
     if (!Take(narrowed, nullptr, relation, row)) {
-      for (const IndexSpec& index : Covering(query, *needed)) Take(narrowed, &index, relation, row);
+      for (const Candidate& index : Covering(query, *needed)) Take(narrowed, &index, relation, row);
     }
     return row.used ? std::optional(std::move(row)) : std::nullopt;
   }
 
  private:
   // Whether it is the best so far, or good enough.
-  bool Take(const Sample& narrowed, const IndexSpec* index, const Relation& relation, trace::TrialRow& row) {
-    const Hypothetical way = index == nullptr ? Hypothetical::kHypoPg : planner_.CanTry(*index);
+  bool Take(const Sample& narrowed, const Candidate* index, const Relation& relation, trace::TrialRow& row) {
+    const Hypothetical way = index == nullptr ? Hypothetical::kHypoPg : planner_.CanTry(index->spec);
     if (way == Hypothetical::kNone || Clock::now() > until_) return false;
-    const auto set = index == nullptr ? std::span<const IndexSpec>() : std::span(index, 1);
-    auto cost = planner_.Plan(narrowed, set, options_);
+    const auto set = index == nullptr ? std::span<const Candidate* const>() : std::span(&index, 1);
+    auto cost = PlanWith(planner_, narrowed, set, options_);
     if (!cost || cost->total_cost > row.cost_after || !IsIndexOnly(cost->plan_json)) return false;
     row.used = true;
-    row.index = index == nullptr ? "" : TrialIndex(*index, relation);
+    row.index = index == nullptr ? "" : TrialIndex(index->spec, relation);
     row.kind = way == Hypothetical::kSandbox ? trace::TrialKind::kBuilt : trace::TrialKind::kHypothetical;
     row.how = std::move(cost->how);
     row.cost_after = cost->total_cost;
@@ -154,17 +156,19 @@ class Narrower {
     return true;
   }
 
-  std::vector<IndexSpec> Covering(const Query& query, const std::vector<int16_t>& needed) const {
+  std::vector<Candidate> Covering(const Query& query, const std::vector<int16_t>& needed) const {
     Workload narrowed;
     narrowed.snapshot = workload_.snapshot;
     narrowed.writes = workload_.writes;
     narrowed.queries.push_back(query);
     narrowed.queries.front().tables.front().columns = needed;
     narrowed.queries.front().tables.front().columns_known = true;
-    std::vector<IndexSpec> covering;
+    std::vector<Candidate> covering;
+    std::set<std::string> taken = TakenNames(*workload_.snapshot);
     for (Candidate& candidate : MakeCandidates(narrowed)) {
-      if (Covers(candidate.spec, needed) && covering.size() < kCandidates)
-        covering.push_back(std::move(candidate.spec));
+      if (!Covers(candidate.spec, needed) || covering.size() >= kCandidates) continue;
+      candidate.spec.name = IndexName(candidate.spec, *candidate.relation, taken);
+      covering.push_back(std::move(candidate));
     }
     return covering;
   }

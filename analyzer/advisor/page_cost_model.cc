@@ -152,6 +152,16 @@ double Growth(const catalog::Snapshot& snapshot, const Query& query, const catal
   return size.known && beside_large ? 1 : kGrownPages / std::max(size.pages, 1.0);
 }
 
+double ShareOfToday(const catalog::Snapshot& snapshot, const Query& query) {
+  double today = 0, grown = 0;
+  for (const TableUse& use : query.tables) {
+    const double pages = std::max(SizeOf(snapshot, *use.relation).pages, 1.0);
+    today += pages;
+    grown += pages * Growth(snapshot, query, *use.relation);
+  }
+  return grown > 0 ? today / grown : 1;
+}
+
 std::unique_ptr<CostModel> MakePageCostModel(const Workload& workload, std::span<const Candidate> candidates) {
   return std::make_unique<PageCostModel>(workload, candidates);
 }

@@ -36,7 +36,10 @@ class Selector {
         options_(options),
         cache_(model, candidates, workload.queries.size()) {
     for (const Candidate& candidate : candidates) writes_.push_back(CostOfWrites(candidate, workload).cost);
-    for (const Query& query : workload.queries) weights_.push_back(query.weight * ShareOfToday(query));
+    // A budget is of today's bytes, and so are the costs.
+    const bool today = options_.budget_bytes >= 0;
+    for (const Query& query : workload.queries)
+      weights_.push_back(query.weight * (today ? ShareOfToday(*workload.snapshot, query) : 1));
     using_.resize(candidates.size());
     for (size_t i = 0; i < candidates.size(); ++i) using_[i] = candidates[i].queries;
   }
@@ -61,18 +64,6 @@ class Selector {
   }
 
  private:
-  // A budget is of today's bytes: the cost of small tables, which are taken as grown, is brought down to today's.
-  double ShareOfToday(const Query& query) const {
-    if (options_.budget_bytes < 0) return 1;
-    double today = 0, grown = 0;
-    for (const TableUse& use : query.tables) {
-      const double pages = std::max(SizeOf(*workload_.snapshot, *use.relation).pages, 1.0);
-      today += pages;
-      grown += pages * Growth(*workload_.snapshot, query, *use.relation);
-    }
-    return grown > 0 ? today / grown : 1;
-  }
-
   double Weighted(size_t query, const Cost& cost) const { return weights_[query] * cost.total; }
 
   double WeightedCost(std::span<const size_t> queries, std::span<const size_t> set) {

@@ -13,6 +13,7 @@ constexpr double kPostingEntry = 6;               // one row of a deduplicated k
 constexpr double kMeanPadding = 3.5;              // of an entry whose width varies, to the next 8 bytes
 constexpr double kListPadding = 3;                // of a posting list
 constexpr double kInnerShare = 1.005;             // inner pages above the leaves
+constexpr double kEntriesOfInnerPage = 250;
 // GIN, bytes a row: an entry's posting takes about two bytes, compressed.
 constexpr double kPostingByte = 1.9;
 constexpr double kGinFill = 0.5;  // of pages of entries, which are split in the middle
@@ -89,6 +90,11 @@ double DistinctKeys(const std::vector<catalog::IndexKey>& keys, const catalog::R
   // Of `distinct` possible combinations, those that `rows` draws hit.
   if (keys.size() > 1 && distinct > 0 && rows > 0) distinct = distinct * (1 - std::exp(-rows / distinct));
   return std::clamp(distinct, 1.0, std::max(rows, 1.0));
+}
+
+double TreeLevels(double pages) {
+  if (pages <= 2) return 0;  // the metapage and the only leaf
+  return std::max(1.0, std::ceil(std::log(pages) / std::log(kEntriesOfInnerPage)));
 }
 
 int64_t IndexBytes(const catalog::IndexSpec& spec, const catalog::Relation& relation, double share,

@@ -11,6 +11,8 @@ inline constexpr double kRangePages = 128;  // of a block range, as BRIN has it 
 // `share`: of the rows that are in it.
 int64_t IndexBytes(const catalog::IndexSpec& spec, const catalog::Relation& relation, double share,
                    const catalog::Snapshot& snapshot);
+// Of a B-tree of so many pages, above its leaves.
+double TreeLevels(double pages);
 // Distinct combinations of these keys among `rows` rows.
 double DistinctKeys(const std::vector<catalog::IndexKey>& keys, const catalog::Relation& relation, double rows);
 

@@ -217,8 +217,7 @@ Access TableAccess::BtreeScan(const TableUse& use, const Table& table, const Ind
   const double in_index = std::max(table.size.rows * index_share, 1.0);
   const double tuples = std::max(table.size.rows * match.share, 1.0);
   const double scanned = std::clamp(tuples / in_index, 0.0, 1.0);
-  const double height = std::max(1.0, std::ceil(std::log(std::max(index.pages, 2.0)) / std::log(250.0)));
-  access.startup = prices_.operation * (std::log2(in_index + 1) + 50 * (height + 1));
+  access.startup = prices_.operation * (std::log2(in_index + 1) + 50 * (TreeLevels(index.pages) + 1));
   const double filters = static_cast<double>(use.conditions.size());
   const double cpu =
       tuples * (prices_.index_tuple + prices_.operation * static_cast<double>(match.keys) + prices_.tuple +

@@ -1,5 +1,7 @@
 #include "analyzer/advisor/trials.h"
 
+#include <algorithm>
+
 #include "analyzer/advisor/cost_model.h"
 
 namespace pgassay::advisor {
@@ -31,10 +33,17 @@ const trace::TrialRow* Trials::Find(int64_t statement_id, const Candidate& candi
   return same_size ? &row : nullptr;
 }
 
+bool Trials::HasCosts(const trace::TrialRow& row, const Candidate& candidate) {
+  const bool unseen = row.kind == trace::TrialKind::kHypothetical &&
+                      std::ranges::any_of(candidate.spec.keys, [](const auto& key) { return key.attnum == 0; });
+  return row.problem.empty() && !row.structural && !unseen;
+}
+
 bool Trials::Refuted(int64_t statement_id, const Candidate& candidate) const {
   const trace::TrialRow* row = Find(statement_id, candidate);
   if (row == nullptr || !row->problem.empty() || row->structural) return false;
-  return !row->used || row->cost_before - row->cost_after < kLeastSaving * row->cost_before;
+  if (!row->used) return true;
+  return HasCosts(*row, candidate) && row->cost_before - row->cost_after < kLeastSaving * row->cost_before;
 }
 
 }  // namespace pgassay::advisor

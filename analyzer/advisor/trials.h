@@ -21,6 +21,9 @@ class Trials {
   Trials(std::span<const trace::TrialRow> rows, const catalog::Snapshot& snapshot);
   // Null: not tried.
   const trace::TrialRow* Find(int64_t statement_id, const Candidate& candidate) const;
+  // Whether the trial's costs are those to expect: it was made, of a table that is not small, and not with HypoPG of an
+  // expression, whose values nobody has looked at yet.
+  static bool HasCosts(const trace::TrialRow& row, const Candidate& candidate);
   // The planner does not take it, or gains next to nothing by it.
   bool Refuted(int64_t statement_id, const Candidate& candidate) const;
 

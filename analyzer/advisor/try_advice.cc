@@ -8,13 +8,13 @@
 #include <utility>
 
 #include "analyzer/advisor/advice.h"
+#include "analyzer/advisor/supposed.h"
 #include "analyzer/advisor/trials.h"
 
 namespace pgassay::advisor {
 namespace {
 
 using catalog::Hypothetical;
-using catalog::IndexSpec;
 using catalog::Planner;
 using catalog::WorkloadStatement;
 using Clock = std::chrono::steady_clock;
@@ -79,14 +79,14 @@ class Trier {
   }
 
   trace::TrialRow Try(const WorkloadStatement& statement, const NewIndex& index, const Advice& advice) {
-    std::vector<IndexSpec> others;
+    std::vector<const Candidate*> others;
     bool built = planner_.CanTry(index.candidate.spec) == Hypothetical::kSandbox;
     for (const NewIndex& other : advice.create) {
       const bool helps = std::ranges::any_of(
           other.helped, [&](const Helped& helped) { return helped.statement->statement_id == statement.statement_id; });
       const Hypothetical way = planner_.CanTry(other.candidate.spec);
       if (&other == &index || !helps || way == Hypothetical::kNone) continue;
-      others.push_back(other.candidate.spec);
+      others.push_back(&other.candidate);
       built = built || way == Hypothetical::kSandbox;
     }
     trace::TrialRow row{.upstream = workload_.snapshot->upstream,
@@ -95,16 +95,16 @@ class Trier {
                         .kind = built ? trace::TrialKind::kBuilt : trace::TrialKind::kHypothetical,
                         .structural = IsSmall(*workload_.snapshot, *index.candidate.relation)};
     // Beside the other advice; where that takes its place, alone.
-    if (!Compare(statement, index.candidate.spec, others, row) && !others.empty() && row.problem.empty())
-      Compare(statement, index.candidate.spec, {}, row);
+    if (!Compare(statement, index.candidate, others, row) && !others.empty() && row.problem.empty())
+      Compare(statement, index.candidate, {}, row);
     return row;
   }
 
   // Whether the planner takes the index beside these.
-  bool Compare(const WorkloadStatement& statement, const IndexSpec& index, std::vector<IndexSpec> set,
+  bool Compare(const WorkloadStatement& statement, const Candidate& index, std::vector<const Candidate*> set,
                trace::TrialRow& row) {
     const Planned before = PlanAll(statement, set, row);
-    set.push_back(index);
+    set.push_back(&index);
     Planned after = PlanAll(statement, set, row);
     row.problem = before.problem.empty() ? after.problem : before.problem;
     if (!row.problem.empty()) return false;
@@ -117,17 +117,16 @@ class Trier {
     return row.used;
   }
 
-  Planned PlanAll(const WorkloadStatement& statement, std::span<const IndexSpec> set, trace::TrialRow& row) {
+  Planned PlanAll(const WorkloadStatement& statement, std::span<const Candidate* const> set, trace::TrialRow& row) {
     const size_t most = row.kind == trace::TrialKind::kBuilt ? kBuiltExecutions : kExecutions;
     const size_t count = std::min(most, statement.samples.size());
     Planned planned;
     for (size_t i = 0; i < count; ++i) {
       // The first that was drawn and the last ones, which are the slowest and the one with the largest result.
       const size_t at = i == 0 ? 0 : statement.samples.size() - i;
-      auto cost =
-          planner_.Plan(statement.samples[at], set,
-                        {.values = statement.values_known ? catalog::Values::kSampled : catalog::Values::kGeneric,
-                         .sequential_scans = !row.structural});
+      auto cost = PlanWith(planner_, statement.samples[at], set,
+                           {.values = statement.values_known ? catalog::Values::kSampled : catalog::Values::kGeneric,
+                            .sequential_scans = !row.structural});
       if (!cost) {
         planned.problem = cost.error().message;
         return planned;

@@ -196,8 +196,13 @@ class QueryBuilder {
     }
   }
 
-  // How many rows a statement on one table really returned says more than the planner's constants for intervals,
-  // patterns and documents.
+  // An interval, a pattern, a document, an expression's value: of these the statistics say little.
+  static bool IsGuess(const Condition& condition) {
+    const bool by_value = condition.use == Use::kEqual || condition.use == Use::kList;
+    return condition.use != Use::kNull && (!by_value || !condition.expression.empty());
+  }
+
+  // How many rows a statement on one table really returned says more than the planner's constants for guesses.
   void FitToObservedRows() {
     if (query_.tables.size() != 1 || query_.aggregate || query_.rows < 0 || facts_.limit.kind != sql::Bound::kNone ||
         !facts_.group_by.empty() || facts_.distinct || facts_.has_subquery ||
@@ -209,16 +214,14 @@ class QueryBuilder {
     double exact = 1, guessed = 1;
     size_t guesses = 0;
     for (const Condition& condition : use.conditions) {
-      const bool is_guess = condition.use != Use::kEqual && condition.use != Use::kNull && condition.use != Use::kList;
-      (is_guess ? guessed : exact) *= condition.selectivity;
-      guesses += is_guess ? 1U : 0U;
+      (IsGuess(condition) ? guessed : exact) *= condition.selectivity;
+      guesses += IsGuess(condition) ? 1U : 0U;
     }
     if (guesses == 0 || guessed <= 0) return;
     const double observed = std::clamp(query_.rows / rows, 0.5 / rows, 1.0);
     const double factor = std::pow(observed / (exact * guessed), 1.0 / static_cast<double>(guesses));
     for (Condition& condition : use.conditions) {
-      if (condition.use != Use::kEqual && condition.use != Use::kNull && condition.use != Use::kList)
-        condition.selectivity = std::clamp(condition.selectivity * factor, 0.5 / rows, 1.0);
+      if (IsGuess(condition)) condition.selectivity = std::clamp(condition.selectivity * factor, 0.5 / rows, 1.0);
     }
   }
 

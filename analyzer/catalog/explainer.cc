@@ -129,12 +129,6 @@ class Explainer : public Planner {
         });
   }
 
-  Result<int64_t> IndexBytes(const IndexSpec& index) override {
-    return Question<int64_t>({&index, 1}, [](Connection&, std::span<const MadeIndex> made) -> Result<int64_t> {
-      return made.front().bytes;
-    });
-  }
-
  private:
   // Whether it takes parameters; an error if it is none of the statements that are planned, or executed.
   Result<bool> Check(const std::string& sql, bool execute) {
@@ -169,6 +163,7 @@ class Explainer : public Planner {
                      .sequential_scans = std::move(plan->sequential_scans),
                      .plan_json = std::move(plan->json),
                      .how = generic ? "generic plan" : "planned with the values of one execution"};
+    for (const MadeIndex& index : made) cost.hypothetical_bytes.push_back(index.bytes);
     if (generic && plan->partitions_removed) cost.how += " that does not show all partitions";
     for (const std::string& name : plan->indexes) {
       UsedIndex used{.name = name};

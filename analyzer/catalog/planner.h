@@ -73,6 +73,7 @@ struct PlannedCost {
   double total_cost = 0, rows = 0;
   std::vector<UsedIndex> indexes_used = {};        // in the order of the plan, each once
   std::vector<std::string> sequential_scans = {};  // "schema.relation", each once
+  std::vector<int64_t> hypothetical_bytes = {};    // of the set that was asked about, as HypoPG has it or as built
   std::string plan_json = {};                      // EXPLAIN (FORMAT JSON), redacted
   std::string how = {};  // "with the values of one execution", "generic plan", … and what was missing: a sentence
 };
@@ -105,8 +106,6 @@ class Planner {
   Result<PlannedCost> Plan(const Sample& sample, std::span<const IndexSpec> hypothetical = {}) {
     return Plan(sample, hypothetical, PlanOptions{});
   }
-  // As HypoPG estimates it, or measured in the sandbox.
-  virtual Result<int64_t> IndexBytes(const IndexSpec& index) = 0;
   virtual uint64_t calls() const = 0;  // EXPLAINs run so far
 };
 

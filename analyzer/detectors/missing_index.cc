@@ -150,8 +150,9 @@ class IndexFinding {
     if (index_.helped.size() > kShown)
       finding.evidence.push_back(
           {fmt::format("and {}", Counted(index_.helped.size() - kShown, "other statement")), {}});
-    finding.evidence.push_back(
-        {fmt::format("{} of the cost of all statements", Percent(index_.share)), {{"share", index_.share}}});
+    finding.evidence.push_back({fmt::format("{} of the cost of all statements{}", Percent(index_.share),
+                                            index_.how == advisor::How::kStructural ? ", at today's sizes" : ""),
+                                {{"share", index_.share}}});
   }
 
   // What the planner said of the statement, where it could not be asked about the index. A cost of 0 says nothing: it
@@ -227,8 +228,10 @@ class IndexFinding {
             "built: it was made in a transaction that was rolled back, and the planner takes it for {} of {}",
             statements, index_.helped.size());
       case advisor::How::kHypothetical:
-        return fmt::format("hypothetical: HypoPG told the planner of it, who takes it for {} of {}{}", statements,
-                           index_.helped.size(), IsGeneric() ? ", by generic plans" : "");
+        return fmt::format(
+            "hypothetical: HypoPG told the planner of it, who takes it for {} of {}{}{}", statements,
+            index_.helped.size(), IsGeneric() ? ", by generic plans" : "",
+            HasTrialCosts() ? "" : "; it has no statistics of the expression yet, so costs are modelled");
       case advisor::How::kModelled:
         return "modelled: costs are computed from the catalogue's statistics; " + Unconfirmed();
       case advisor::How::kStructural:
@@ -244,6 +247,12 @@ class IndexFinding {
                            ? "; " + Unconfirmed()
                            : fmt::format(". With sequential scans switched off the planner takes it for {} of {}",
                                          statements, index_.helped.size()));
+  }
+
+  bool HasTrialCosts() const {
+    return std::ranges::any_of(index_.helped, [&](const advisor::Helped& helped) {
+      return helped.trial != nullptr && advisor::Trials::HasCosts(*helped.trial, index_.candidate);
+    });
   }
 
   // No trial had an execution's values.

@@ -194,7 +194,8 @@ def advise(trace: Path, binary: str, *words: str) -> list[dict[str, Any]]:
 def predictions(database: Database, trace: Path, binary: str) -> None:
     """What the advice without a budget promises, and the planner's costs once it is built: a line for each statement and B-tree.
 
-    The promise is what the finding prints: of a trial, or modelled where the table is so small that the trial's cost says nothing.
+    The promise is what the finding prints: of a trial, or modelled where the table is so small that the trial's cost says nothing. Costs are compared under the statistics that
+    were there, but for tables with an index on an expression, which has none before; and once more after ANALYZE, whose new sample has another idea of rare values.
     """
     findings = advise(trace, binary)
     promised: dict[int, list[tuple[str, float]]] = {}
@@ -206,18 +207,25 @@ def predictions(database: Database, trace: Path, binary: str) -> None:
             promised.setdefault(int(change["statement_id"][1:]), []).append((finding["title"], modelled if is_modelled else change["cost_after"]))
     for finding in findings:
         database.ask(finding["fix"]["sql"].replace(" CONCURRENTLY", ""))
+        if "((" in finding["title"]:
+            database.ask(f"ANALYZE {finding['title'].split(' (')[0]}")
+
+    def compare() -> tuple[int, list[str]]:
+        good, lines = 0, []
+        for number, (weight, sql) in enumerate(database.workload.statements, 1):
+            for title, cost in promised.get(number, []):
+                if " gin " in title or " brin " in title:
+                    continue
+                costs = [database.plan(at(sql, i + 1))["Plan"]["Total Cost"] for i in range(weight)]
+                real = sum(costs) / len(costs)
+                good += abs(cost - real) <= 0.2 * real
+                lines.append(f"{title} for statement {number}: {cost:.1f} promised, {real:.1f} after building")
+        return good, lines
+
+    good, lines = compare()
     database.ask("ANALYZE")
-    good, lines = 0, []
-    for number, (weight, sql) in enumerate(database.workload.statements, 1):
-        for title, cost in promised.get(number, []):
-            if " gin " in title or " brin " in title:
-                continue
-            costs = [database.plan(at(sql, i + 1))["Plan"]["Total Cost"] for i in range(weight)]
-            real = sum(costs) / len(costs)
-            good += abs(cost - real) <= 0.2 * real
-            lines.append(f"{title} for statement {number}: {cost:.1f} promised, {real:.1f} after building")
     tried = sum("hypothetical:" in fact["text"] for finding in findings for fact in finding["evidence"])
-    print(f"\n{len(findings)} indexes without a budget, {tried} confirmed by HypoPG; of {len(lines)} promised costs {good} are within a fifth of the planner's after building.\n")
+    print(f"\n{len(findings)} indexes without a budget, {tried} confirmed by HypoPG; of {len(lines)} promised costs {good} are within a fifth of the planner's after building, {compare()[0]} after one more ANALYZE.\n")
     print("\n".join(lines))
     database.drop()
 

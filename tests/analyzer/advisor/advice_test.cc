@@ -214,6 +214,21 @@ TEST(Advice, TakesThePartialIndexOfAHotStatus) {
   EXPECT_EQ(Chosen(shop), (Lines{"public.orders USING btree (status, created_at)"}));
 }
 
+// What is saved on a small table is counted as if it had grown; its part of all cost is today's.
+TEST(Advice, SharesAreOfTodaysCost) {
+  ShopCatalog shop;
+  shop.Table("large", 1'000'000, 20'000, {{"id", "bigint"}, {"owner", "bigint", 50'000, 8}});
+  shop.Table("small", 5000, 100, {{"id", "bigint"}, {"owner", "bigint", 2500, 8}});
+  shop.Ran("SELECT * FROM large WHERE owner = $1", 100, 2000);
+  shop.Ran("SELECT * FROM small WHERE owner = $1", 100, 200);
+  const Workload workload = shop.Workload();
+  const Advice advice = AdviseOn(workload);
+  ASSERT_EQ(advice.create.size(), 2U);
+  EXPECT_EQ(advice.create[1].how, How::kStructural);
+  EXPECT_NEAR(advice.create[0].share, 0.99, 0.01);
+  EXPECT_NEAR(advice.create[1].share, 100.0 / 20'000, 0.002);
+}
+
 TEST(Advice, KeepsASmallIndexThatALargeOneHardlyBetters) {
   ShopCatalog shop;
   catalog::Relation& jobs =
@@ -263,6 +278,29 @@ TEST(Trials, RefuteWhatThePlannerDoesNotTakeOrGainsNothingBy) {
     for (const NewIndex& index : advice.create)
       EXPECT_NE(TrialIndex(index.candidate.spec, *index.candidate.relation), trial.index);
   }
+}
+
+// HypoPG's plan of an expression has the planner's constant for it, half a percent of the rows.
+TEST(Trials, OfAnExpressionThatDoesNotExistYetHaveNoCosts) {
+  ShopCatalog shop = OrdersShop(30'000'000);
+  shop.Ran("SELECT id, email FROM users WHERE lower(email) = $1", 1000, 1000);
+  trace::TrialRow trial = TrialOf(shop, 3000, 2950, true);
+  const Workload workload = shop.Workload();
+  const Advice hypothetical = AdviseOn(workload, {.trials = {&trial, 1}});
+  ASSERT_EQ(hypothetical.create.size(), 1U) << "not refuted by such a cost";
+  EXPECT_EQ(hypothetical.create[0].how, How::kHypothetical);
+  EXPECT_LT(hypothetical.create[0].helped.at(0).cost_after, 20);
+  trial.kind = trace::TrialKind::kBuilt;
+  trial.cost_after = 30;
+  EXPECT_EQ(AdviseOn(workload, {.trials = {&trial, 1}}).create.at(0).helped.at(0).cost_after, 30);
+}
+
+TEST(Advice, TakesAnExpressionsRowsFromWhatWasSeen) {
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("SELECT id, email FROM users WHERE length(email) = $1", 100, 100 * 500);
+  const double few = AdviseOn(shop.Workload()).create.at(0).helped.at(0).cost_after;
+  shop.statements[0].rows = 100 * 5000;
+  EXPECT_GT(AdviseOn(shop.Workload()).create.at(0).helped.at(0).cost_after, 4 * few);
 }
 
 TEST(Trials, OfASmallTableSayNothingOfALargeOne) {

@@ -111,6 +111,16 @@ TEST(Candidates, ArePartialOnAConstantThatIsALiteral) {
   EXPECT_TRUE(Has(shop.Candidates(), "public.orders USING btree (created_at) WHERE status = 'pending'"));
 }
 
+// A recording that asks for one user alone says nothing of the others.
+TEST(Candidates, AreNotPartialOnAConstantOfAColumnOfManyValues) {
+  ShopCatalog shop = OrdersShop();
+  const int64_t id = shop.Ran("SELECT * FROM orders WHERE user_id = 77 ORDER BY created_at LIMIT 10");
+  trace::SlotRow& values = shop.Values(id, "user_id");
+  values.top_executions = values.literals = 100;
+  values.constant = "77";
+  for (const std::string& line : shop.Candidates()) EXPECT_EQ(line.find("WHERE"), std::string::npos) << line;
+}
+
 TEST(Candidates, AreNotPartialOnAParameterOfANamedStatement) {
   ShopCatalog shop = OrdersShop();
   const int64_t id = shop.Ran("SELECT * FROM orders WHERE status = $1 ORDER BY created_at LIMIT 10");
