@@ -103,8 +103,7 @@ Advice Advise(const Workload& workload, const ModelMaker& make_model, const Advi
     index.saved -= index.writes.cost;
     index.share = cost_today > 0 ? (saved_today - index.writes.cost) / cost_today : 0;
     index.how = HowKnown(index, model->HowKnown(chosen));
-    index.ddl = CreateStatements(index.candidate.spec, *index.candidate.relation, index.candidate.extension,
-                                 *workload.snapshot);
+    index.ddl = CreateStatements(index.candidate.spec, *index.candidate.relation, *workload.snapshot);
     index.declarations = Declarations(index.candidate.spec, *index.candidate.relation);
     if (!index.helped.empty()) advice.create.push_back(std::move(index));
   }

@@ -297,7 +297,8 @@ class Maker {
       spec.keys = {KeyOf(condition.attnum)};
       if (condition.use == Use::kInfix && condition.expression.empty()) {
         spec.keys[0].operator_class = "gin_trgm_ops";
-        Keep(use, spec, Kind::kTrigram, 1, "pg_trgm");
+        spec.extension = "pg_trgm";
+        Keep(use, spec, Kind::kTrigram, 1);
       } else if (condition.use == Use::kContains || condition.use == Use::kKeyExists ||
                  condition.use == Use::kTextSearch) {
         if (column.type == "jsonb" && OnlyContained(use.relation->oid, condition.attnum))
@@ -336,7 +337,7 @@ class Maker {
     }
   }
 
-  void Keep(const TableUse& use, IndexSpec spec, Kind kind, double share, std::string extension = "") {
+  void Keep(const TableUse& use, IndexSpec spec, Kind kind, double share) {
     for (const catalog::Index* index : snapshot_.IndexesOf(use.relation->oid)) {
       if (Serves(*index, spec) || MayServe(*index, spec, use)) return;
     }
@@ -347,7 +348,6 @@ class Maker {
       candidate.relation = use.relation;
       candidate.kind = kind;
       candidate.predicate_share = share;
-      candidate.extension = std::move(extension);
     }
     if (candidate.queries.empty() || candidate.queries.back() != query_) candidate.queries.push_back(query_);
   }

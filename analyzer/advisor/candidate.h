@@ -21,7 +21,6 @@ struct Candidate {
   std::vector<size_t> queries;  // of Workload::queries: those it was made for, ascending
   double predicate_share = 1;   // of the rows, that are in it
   int64_t bytes = 0;            // size model
-  std::string extension;        // that has to exist first: "pg_trgm"
 };
 
 // `tight`: there is a budget, for which block ranges may stand for a B-tree also in look-ups and in smaller tables.

@@ -244,11 +244,11 @@ std::string IndexName(const IndexSpec& spec, const Relation& relation, std::set<
   return Unique(name, taken);
 }
 
-std::vector<std::string> CreateStatements(const IndexSpec& spec, const Relation& relation, const std::string& extension,
+std::vector<std::string> CreateStatements(const IndexSpec& spec, const Relation& relation,
                                           const catalog::Snapshot& snapshot) {
   std::vector<std::string> statements;
-  if (!extension.empty() && std::ranges::find(snapshot.extensions, extension) == snapshot.extensions.end())
-    statements.push_back(fmt::format("CREATE EXTENSION IF NOT EXISTS {};", extension));
+  if (!spec.extension.empty() && std::ranges::find(snapshot.extensions, spec.extension) == snapshot.extensions.end())
+    statements.push_back(fmt::format("CREATE EXTENSION IF NOT EXISTS {};", spec.extension));
   if (relation.kind == 'p') {
     std::set<std::string> taken = TakenNames(snapshot);
     taken.insert(spec.name);

@@ -19,7 +19,7 @@ std::set<std::string> TakenNames(const catalog::Snapshot& snapshot);
 // One statement each, with semicolon, in the order to run them: CONCURRENTLY; of a partitioned table ON ONLY, each
 // partition, ATTACH. None of them can run in a transaction block.
 std::vector<std::string> CreateStatements(const catalog::IndexSpec& spec, const catalog::Relation& relation,
-                                          const std::string& extension, const catalog::Snapshot& snapshot);
+                                          const catalog::Snapshot& snapshot);
 std::vector<std::string> DropStatements(const catalog::Index& index, const catalog::Relation& relation);
 
 // "sqlalchemy", "django", "rails", "prisma" -> text.

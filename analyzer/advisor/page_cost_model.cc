@@ -21,6 +21,7 @@ class PageCostModel final : public CostModel {
     for (const TableUse& use : asked.tables) tables.push_back(access_.TableOf(asked, *use.relation, set));
     Cost best{.total = kNever, .used = {}};
     for (size_t first = 0; first < tables.size(); ++first) {
+      if (IsBound(asked, first)) continue;
       for (const bool ordered : {false, true}) {
         if (ordered && asked.tables[first].sort.empty()) continue;
         Cost cost = Ordered(asked, tables, first, ordered);
@@ -38,6 +39,13 @@ class PageCostModel final : public CostModel {
   uint64_t calls() const override { return calls_; }
 
  private:
+  // By a query around it, for each of whose rows it is run.
+  static bool IsBound(const Query& query, size_t table) {
+    return query.tables[table].per_row && std::ranges::any_of(query.tables[table].joins, [&](const JoinColumn& join) {
+             return !query.tables[join.other].per_row;
+           });
+  }
+
   static double Sorted(double rows, double limit, double operation) {
     const double kept = limit >= 0 ? std::min(rows, std::max(limit, 1.0)) : rows;
     return 2 * operation * rows * std::log2(std::max(kept, 2.0));
@@ -62,10 +70,12 @@ class PageCostModel final : public CostModel {
       const Access whole = access_.BestAccess(use, tables[next], nullptr, false);
       const bool connected = std::ranges::any_of(use.joins, [&](const JoinColumn& join) { return joined[join.other]; });
       const Access look_up = connected ? access_.BestAccess(use, tables[next], &joined, false) : Access{};
-      const double by_hash =
-          whole.total + (whole.rows + rows) * 2 * access_.prices().operation + whole.rows * access_.prices().tuple;
-      // Repeated look-ups find the upper pages in the cache, and never read more than the table.
       const double repeats = std::max(rows, 1.0);
+      const bool per_row = use.per_row && connected;
+      const double by_hash = per_row ? repeats * whole.total
+                                     : whole.total + (whole.rows + rows) * 2 * access_.prices().operation +
+                                           whole.rows * access_.prices().tuple;
+      // Repeated look-ups find the upper pages in the cache, and never read more than the table.
       const double by_look_ups = look_up.total == kNever ? kNever : repeats * look_up.total;
       if (by_look_ups < by_hash) {
         total += by_look_ups;
@@ -76,7 +86,11 @@ class PageCostModel final : public CostModel {
         use_candidate(whole);
         streams = streams && whole.total < total;
       }
-      rows = std::max(1.0, rows * whole.rows * JoinShare(query, tables, next, joined));
+      // How tables go together that nothing is known to join, a key would tell: as many rows as the larger has.
+      if (!connected)
+        rows = std::max(rows, whole.rows);
+      else if (!per_row)
+        rows = std::max(1.0, rows * whole.rows * JoinShare(query, tables, next, joined));
       joined[next] = true;
     }
     const bool wants_order = std::ranges::any_of(query.tables, [](const TableUse& use) { return !use.sort.empty(); }) ||

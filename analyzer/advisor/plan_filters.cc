@@ -62,8 +62,9 @@ std::string ColumnName(std::string_view text) {
   return plain && std::isdigit(static_cast<unsigned char>(text.front())) == 0 ? std::string(text) : "";
 }
 
-// A masked literal or parameter, or what a session has set; no column of another table.
+// A masked literal or parameter, what a session has set, or a subquery's value; no column of another table.
 bool IsValue(std::string_view text) {
+  if (text.starts_with("(InitPlan ")) return true;  // "$0" before PostgreSQL 17
   if (FindOutside(text, " ") != std::string_view::npos || text.contains('.')) return false;
   while (text.starts_with('(')) text.remove_prefix(1);
   return text.starts_with('$') || text.starts_with("current_setting(") || text.starts_with("CURRENT_USER") ||
@@ -76,23 +77,42 @@ const Relation* Root(const Snapshot& snapshot, const Relation* relation) {
   return relation;
 }
 
-void AddOfNode(Query& query, const PlanNode& node, const Snapshot& snapshot) {
+// The mention of the table that the node scans; null: it cannot be told, or it would be a second table of the
+// statement.
+TableUse* UseOf(Query& query, const PlanNode& node, std::span<const PlanNode* const> nodes, const Relation* relation) {
+  const auto is_it = [&](const TableUse& use) { return use.relation == relation; };
+  if (std::ranges::none_of(query.tables, is_it)) {
+    // How it is joined to others is not known: only what a statement names none of.
+    if (!query.tables.empty()) return nullptr;
+    TableUse& added = query.tables.emplace_back();
+    added.relation = relation;
+    added.alias = node.alias;
+    return &added;
+  }
+  const bool twice = std::ranges::any_of(nodes, [&](const PlanNode* other) {
+    return other->schema == node.schema && other->relation == node.relation && other->alias != node.alias;
+  });
+  const bool by_name = twice || std::ranges::count_if(query.tables, is_it) > 1;
+  const auto use = std::ranges::find_if(
+      query.tables, [&](const TableUse& each) { return is_it(each) && (!by_name || each.alias == node.alias); });
+  return use == query.tables.end() ? nullptr : &*use;
+}
+
+void AddOfNode(Query& query, const PlanNode& node, std::span<const PlanNode* const> nodes, const Snapshot& snapshot) {
   const Relation* relation = Root(snapshot, snapshot.FindRelation(node.schema, node.relation));
   if (relation == nullptr) return;
   for (const std::string_view name : kConditions) {
     for (const std::string& column_name : EqualColumns(node.Condition(name))) {
       const catalog::Column* column = catalog::FindColumn(*relation, column_name);
       if (column == nullptr) continue;
-      auto use = std::ranges::find(query.tables, relation, &TableUse::relation);
-      if (use == query.tables.end()) {
-        // How it is joined to others is not known: only what a statement names none of.
-        if (!query.tables.empty()) continue;
-        use = query.tables.insert(use, TableUse{});
-        use->relation = relation;
+      TableUse* use = UseOf(query, node, nodes, relation);
+      if (use == nullptr) continue;
+      const auto known = std::ranges::find(use->conditions, column->attnum, &Condition::attnum);
+      if (known != use->conditions.end()) {
+        // Compared with what the statement does not say to be one value: a subquery's.
+        if (known->use == Use::kFilter && known->operator_name == "=") known->use = Use::kEqual;
+        continue;
       }
-      const bool known = std::ranges::any_of(
-          use->conditions, [&](const Condition& condition) { return condition.attnum == column->attnum; });
-      if (known) continue;
       Condition& added = use->conditions.emplace_back();
       added.attnum = column->attnum;
       added.use = Use::kEqual;
@@ -133,7 +153,7 @@ void AddPlanFilters(Query& query, std::span<const trace::PlanRow> plans, const S
       if (!node.relation.empty()) nodes.push_back(&node);
     });
     std::ranges::stable_sort(nodes, std::greater{}, &PlanNode::own_cost);
-    for (const PlanNode* node : nodes) AddOfNode(query, *node, snapshot);
+    for (const PlanNode* node : nodes) AddOfNode(query, *node, nodes, snapshot);
     return;
   }
 }

@@ -65,6 +65,8 @@ class QueryBuilder {
       use_of_.back() = static_cast<int>(query_.tables.size());
       query_.tables.push_back({});
       query_.tables.back().relation = resolved_.back().table;
+      query_.tables.back().alias = name.alias.empty() ? name.name : name.alias;
+      query_.tables.back().per_row = name.per_row;
     }
     query_.statement = &statement_;
     query_.weight = static_cast<double>(statement_.calls);

@@ -57,6 +57,8 @@ struct SortColumn {
 // One mention of a table in a statement.
 struct TableUse {
   const catalog::Relation* relation = nullptr;  // of partitions: their root; of a simple view: its table
+  std::string alias;                            // as the statement calls it
+  bool per_row = false;                         // as sql::Relation has it
   std::vector<Condition> conditions;            // that hold for every row that is taken
   std::vector<JoinColumn> joins;
   std::vector<SortColumn> sort;  // the statement's whole ORDER BY, where it is on this table alone

@@ -10,11 +10,31 @@ namespace {
 
 constexpr auto kHypoPgMethods = std::to_array<std::string_view>({"btree", "brin", "hash"});
 
+constexpr const char* kExtensionSchema =
+    "SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = $1";
+
 // The index and, of a partitioned one, those of the partitions.
 constexpr const char* kBuilt = R"(
 SELECT c.relname, pg_relation_size(c.oid), i.indcheckxmin
 FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
 WHERE c.oid = to_regclass($1) OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass($1))))";
+
+constexpr const char* kOwnPath = "SET LOCAL search_path = pg_catalog, pg_temp";
+
+// And lets its operator classes be found.
+Result<> MakeExtension(Connection& connection, const std::string& extension, const Relation& relation) {
+  const std::string make = fmt::format("CREATE EXTENSION IF NOT EXISTS {} SCHEMA {}", QuoteIdentifier(extension),
+                                       QuoteIdentifier(relation.schema));
+  if (auto made = connection.Run(make); !made) return std::unexpected(made.error());
+  const Parameter name{.value = extension};
+  const auto rows = connection.Run(kExtensionSchema, {&name, 1});
+  if (!rows) return std::unexpected(rows.error());
+  if (rows->size() == 0) return Fail(extension + " is not there");
+  const auto set = connection.Run(
+      fmt::format("SET LOCAL search_path = pg_catalog, {}, pg_temp", QuoteIdentifier(rows->Text(0, 0))));
+  if (!set) return std::unexpected(set.error());
+  return {};
+}
 
 bool HasExpression(const IndexSpec& index) {
   return std::ranges::any_of(index.keys, [](const IndexKey& key) { return key.attnum == 0; });
@@ -27,8 +47,8 @@ bool HypoPgKnows(const IndexSpec& index) {
 }
 
 Result<std::string> HypoPgSchema(Connection& connection) {
-  const auto rows = connection.Ask(
-      "SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg'");
+  const Parameter name{.value = "hypopg"};
+  const auto rows = connection.Ask(kExtensionSchema, {&name, 1});
   if (!rows) return std::unexpected(rows.error());
   return rows->size() == 0 ? "" : std::string(rows->Text(0, 0));
 }
@@ -48,7 +68,12 @@ Result<MadeIndex> Suppose(Connection& connection, const std::string& hypopg_sche
 Result<MadeIndex> Build(Connection& connection, const IndexSpec& index, const Relation& relation, size_t number) {
   IndexSpec named = index;
   named.name = fmt::format("pgassay_{}", number);
+  if (!index.extension.empty()) {
+    if (auto there = MakeExtension(connection, index.extension, relation); !there)
+      return std::unexpected(there.error());
+  }
   if (auto built = connection.Run(IndexDefinition(named, relation)); !built) return std::unexpected(built.error());
+  if (auto back = connection.Run(kOwnPath); !back) return std::unexpected(back.error());
   // What an expression's values are like is known only once they were looked at.
   if (HasExpression(index)) {
     if (auto seen = connection.Run("ANALYZE " + QualifiedName(relation)); !seen) return std::unexpected(seen.error());

@@ -23,7 +23,7 @@ bool HypoPgKnows(const IndexSpec& index);
 // "" if the extension is not here.
 Result<std::string> HypoPgSchema(Connection& connection);
 
-// REQUIRES: Begin(), and for Build() Begin(false).
+// Build() makes the index's extension too, where it is not there. REQUIRES: Begin(), and for Build() Begin(false).
 Result<MadeIndex> Suppose(Connection& connection, const std::string& hypopg_schema, const IndexSpec& index,
                           const Relation& relation);
 Result<MadeIndex> Build(Connection& connection, const IndexSpec& index, const Relation& relation, size_t number);

@@ -51,6 +51,7 @@ struct IndexSpec {
   std::string predicate = {};  // "" if not partial
   bool unique = false;
   std::string name = {};
+  std::string extension = {};  // that has the operator class: "pg_trgm"
   friend bool operator==(const IndexSpec&, const IndexSpec&) = default;
 };
 

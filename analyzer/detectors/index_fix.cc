@@ -29,9 +29,9 @@ std::string Target(const Fix& fix) {
 }  // namespace
 
 Fix IndexFix(const catalog::Snapshot& snapshot, const catalog::Relation& relation, const catalog::IndexSpec& spec,
-             sql::Orm sender, const std::string& extension) {
+             sql::Orm sender) {
   Fix fix;
-  for (const std::string& statement : advisor::CreateStatements(spec, relation, extension, snapshot))
+  for (const std::string& statement : advisor::CreateStatements(spec, relation, snapshot))
     fix.sql += (fix.sql.empty() ? "" : "\n") + statement;
   fix.orm = advisor::Declarations(spec, relation);
   std::ranges::stable_partition(fix.orm, [&](const auto& each) { return each.first == sql::OrmName(sender); });

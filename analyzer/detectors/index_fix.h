@@ -13,7 +13,7 @@ namespace pgassay::detectors {
 
 // `spec` has a name. The declaration for `sender` comes first.
 Fix IndexFix(const catalog::Snapshot& snapshot, const catalog::Relation& relation, const catalog::IndexSpec& spec,
-             sql::Orm sender, const std::string& extension = "");
+             sql::Orm sender);
 // Under a name that nothing in the database has.
 Fix NewIndexFix(const catalog::Snapshot& snapshot, const catalog::Relation& relation, catalog::IndexSpec spec,
                 sql::Orm sender);

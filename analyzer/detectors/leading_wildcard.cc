@@ -84,11 +84,12 @@ Finding MakeFinding(const TraceView& view, const Table& table, const catalog::Co
                                           column.name),
                               {{"executions", static_cast<double>(found.use.calls)}, {"rows", table.relation->rows}}});
   finding.evidence.push_back(PlanEvidence(table, found.plan, *FilteringScan(table, found.plan.plan)));
-  finding.fix =
-      NewIndexFix(*table.snapshot, *table.relation,
-                  {.access_method = "gin", .keys = {{.attnum = column.attnum, .operator_class = "gin_trgm_ops"}}},
-                  SenderOf(view, found.use));
-  finding.fix.advice = "Leave the first wildcard out, or create a trigram index (CREATE EXTENSION pg_trgm).";
+  finding.fix = NewIndexFix(*table.snapshot, *table.relation,
+                            {.access_method = "gin",
+                             .keys = {{.attnum = column.attnum, .operator_class = "gin_trgm_ops"}},
+                             .extension = "pg_trgm"},
+                            SenderOf(view, found.use));
+  finding.fix.advice = "Leave the first wildcard out, or create a trigram index.";
   return finding;
 }
 

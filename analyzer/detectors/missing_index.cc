@@ -101,7 +101,7 @@ class IndexFinding {
     AddWrites(finding);
     AddHow(finding);
     finding.fix =
-        IndexFix(snapshot_, relation_, index_.candidate.spec, SenderOf(view_, use), index_.candidate.extension);
+        IndexFix(snapshot_, relation_, index_.candidate.spec, SenderOf(view_, use));
     finding.fix.advice = "Create the index outside of a transaction.";
     return finding;
   }

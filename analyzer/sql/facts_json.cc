@@ -53,12 +53,14 @@ Json ToJson(const Relation& relation) {
   json["name"] = relation.name;
   Put(json, "schema", relation.schema, {});
   Put(json, "alias", relation.alias, {});
+  Put(json, "per_row", relation.per_row, false);
   return json;
 }
 void From(const Json& json, Relation& relation) {
   relation = {.schema = Get<std::string>(json, "schema", ""),
               .name = Get<std::string>(json, "name", ""),
-              .alias = Get<std::string>(json, "alias", "")};
+              .alias = Get<std::string>(json, "alias", ""),
+              .per_row = Get(json, "per_row", false)};
 }
 
 Json ToJson(const Comparison& comparison) {

@@ -124,6 +124,9 @@ struct Relation {
   std::string schema;  // "" if not written
   std::string name;
   std::string alias;  // "" if none
+  // In a subquery that is run for each row of the query around it, if it is bound to that: a scalar or array one, or
+  // LATERAL with a limit, a grouping or aggregates of its own.
+  bool per_row = false;
   friend bool operator==(const Relation&, const Relation&) = default;
 };
 
@@ -155,11 +158,11 @@ struct Comparison {  // column <op> slot, anywhere in WHERE, ON, HAVING
   ColumnRef column;
   Comparator comparator = Comparator::kOther;
   int slot = -1;          // index into Statement::slots; -1: no value slot (IS NULL, or compared with an expression)
-  bool conjunct = false;  // a top-level AND member: must hold for every row
+  bool conjunct = false;  // a top-level AND member of its SELECT: must hold for every row of that
   std::string function;   // applied to the column: "lower", "->>", "cast"; "" if the bare column is compared
   std::string operator_name;  // "=", "@>", "~~*", …
   int tuple = -1;             // members of one row comparison (a, b) = ($1, $2) share a number
-  int subquery_depth = 0;     // 0: the statement's own level
+  int subquery_depth = 0;     // 0: the statement's own level; branches of UNION and its kin are one below
 };
 
 struct Join {

@@ -610,10 +610,24 @@ class TreeReader {
     const Node test = Child(fields, "testexpr");
     const Node query = Child(fields, "subselect");
     std::vector<std::pair<std::string, ColumnRef>> columns;
+    const size_t before = facts_.relations.size();
     if (query) columns = Subquery(query, scope);
-    const bool in = Text(fields, "subLinkType") == "ANY_SUBLINK" && !Has(fields, "operName");
+    const std::string_view type = Text(fields, "subLinkType");
+    if (type == "EXPR_SUBLINK" || type == "ARRAY_SUBLINK") RunsPerRow(before);
+    const bool in = type == "ANY_SUBLINK" && !Has(fields, "operName");
     if (in && test.type == "ColumnRef" && columns.size() == 1) AddJoin(Resolve(test.fields, scope), columns[0].second);
     if (test) Expression(test, scope);
+  }
+
+  void RunsPerRow(size_t from_relation) {
+    for (size_t i = from_relation; i < facts_.relations.size(); ++i) facts_.relations[i].per_row = true;
+  }
+
+  // Not to be had as a join.
+  bool StandsAlone(const object& select) const {
+    return Has(select, "limitCount") || Has(select, "groupClause") || Has(select, "distinctClause") ||
+           std::ranges::any_of(Children(select, "targetList"),
+                               [&](const Node& target) { return IsAggregateCall(Child(target.fields, "val")); });
   }
 
   // A query inside a query; what it gives.
@@ -640,7 +654,11 @@ class TreeReader {
     } else if (node.type == "RangeSubselect") {
       facts_.has_subquery = true;
       Source source;
-      if (const Node query = Child(node.fields, "subquery")) source.columns = Subquery(query, scope);
+      const size_t before = facts_.relations.size();
+      if (const Node query = Child(node.fields, "subquery")) {
+        source.columns = Subquery(query, scope);
+        if (Flag(node.fields, "lateral") && StandsAlone(query.fields)) RunsPerRow(before);
+      }
       if (const auto alias = Plain(node.fields, "alias")) ApplyAlias(*alias, source);
       scope.sources.push_back(std::move(source));
     } else if (node.type == "JoinExpr") {
@@ -734,18 +752,16 @@ class TreeReader {
   std::vector<std::pair<std::string, ColumnRef>> SetOperation(const object& fields, Scope& scope, bool outermost) {
     if (outermost) facts_.has_set_operation = true;
     std::vector<std::pair<std::string, ColumnRef>> columns;
-    const size_t before = facts_.comparisons.size();
     for (const std::string_view side : {"larg", "rarg"}) {
       const auto query = Plain(fields, side);
       if (!query) continue;
       Scope branch;
       branch.parent = &scope;
-      branch.depth = scope.depth;
+      branch.depth = scope.depth + 1;
       const bool first = side == "larg";
       auto given = Select(*query, branch, outermost && first);
       if (first) columns = std::move(given);
     }
-    for (size_t i = before; i < facts_.comparisons.size(); ++i) facts_.comparisons[i].conjunct = false;
     if (outermost) {
       facts_.aggregate_only = false;
       for (Output& output : facts_.outputs) {

@@ -214,6 +214,33 @@ TEST(Advice, TakesThePartialIndexOfAHotStatus) {
   EXPECT_EQ(Chosen(shop), (Lines{"public.orders USING btree (status, created_at)"}));
 }
 
+// Without the index each row of the query around it reads the whole table.
+TEST(Advice, TakesTheIndexOfASubqueryThatRunsForEachRow) {
+  const char* const scalar = "SELECT u.id, (SELECT sum(o.total) FROM orders o WHERE o.user_id = u.id) FROM users u";
+  const char* const lateral =
+      "SELECT u.id, x.id FROM users u CROSS JOIN LATERAL (SELECT o.id FROM orders o WHERE o.user_id = u.id LIMIT 1) x";
+  for (const char* sql : {scalar, lateral}) {
+    ShopCatalog shop = OrdersShop(20'000'000);
+    shop.Ran(std::string(sql) + " WHERE u.id < $1", 10, 200);
+    const Lines chosen = Chosen(shop);
+    EXPECT_TRUE(std::ranges::find(chosen, "public.orders USING btree (user_id)") != chosen.end()) << sql;
+  }
+}
+
+TEST(Advice, TakesEachBranchOfAUnionByItself) {
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("SELECT id FROM orders WHERE user_id = $1 UNION ALL SELECT id FROM orders WHERE total = $2", 100, 4000);
+  EXPECT_EQ(Chosen(shop), (Lines{"public.orders USING btree (total)", "public.orders USING btree (user_id)"}));
+}
+
+// Columns of a common table expression are not known to be the table's: two tables that nothing joins.
+TEST(Advice, TakesTablesThatNothingJoinsForAJoinByKey) {
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("WITH mine AS (SELECT id AS o FROM orders WHERE user_id = $1) SELECT name FROM mine JOIN users ON x = o",
+           100, 2000);
+  EXPECT_EQ(Chosen(shop), (Lines{"public.orders USING btree (user_id)"}));
+}
+
 // What is saved on a small table is counted as if it had grown; its part of all cost is today's.
 TEST(Advice, SharesAreOfTodaysCost) {
   ShopCatalog shop;
@@ -357,7 +384,7 @@ TEST(Ddl, QuotesHostileNames) {
   std::set<std::string> taken;
   spec.name = IndexName(spec, table, taken);
   EXPECT_EQ(
-      CreateStatements(spec, table, "", shop.snapshot),
+      CreateStatements(spec, table, shop.snapshot),
       (Lines{
           "CREATE INDEX CONCURRENTLY ix_order_s_user_id_select ON \"x'; drop table t;--\".\"Order\"\"s\" USING btree "
           "(\"User Id\", \"select\");"}));
@@ -388,7 +415,7 @@ TEST(Ddl, OfAPartitionedTableGoesByPartitions) {
   spec.relation_oid = root_oid;
   spec.keys = {{.attnum = 2}};
   spec.name = "ix_events_kind";
-  EXPECT_EQ(CreateStatements(spec, shop.snapshot.relations[0], "", shop.snapshot),
+  EXPECT_EQ(CreateStatements(spec, shop.snapshot.relations[0], shop.snapshot),
             (Lines{"CREATE INDEX ix_events_kind ON ONLY public.events USING btree (kind);",
                    "CREATE INDEX CONCURRENTLY ix_events_1_kind ON public.events_1 USING btree (kind);",
                    "ALTER INDEX public.ix_events_kind ATTACH PARTITION public.ix_events_1_kind;"}));

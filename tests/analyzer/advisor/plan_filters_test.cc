@@ -44,5 +44,39 @@ TEST(PlanFilters, MakeCandidatesOfWhatNoStatementSays) {
   EXPECT_EQ(lines({row}), Names{});
 }
 
+// Two scans of one table are two mentions of it: what one filters by says nothing of the other.
+TEST(PlanFilters, AreThoseOfTheMentionThatTheyStandAt) {
+  tests::ShopCatalog shop = tests::OrdersShop();
+  const int64_t id = shop.Ran("SELECT a.id FROM orders a JOIN orders b ON b.id = a.total", 100, 2000);
+  trace::PlanRow row{.statement_id = id};
+  row.plan_json = R"json([{"Plan": {"Node Type": "Hash Join", "Total Cost": 70000, "Plan Rows": 20, "Plans": [
+    {"Node Type": "Seq Scan", "Schema": "public", "Relation Name": "orders", "Alias": "a", "Total Cost": 31000,
+     "Filter": "(a.user_id = (current_setting($1))::bigint)"},
+    {"Node Type": "Seq Scan", "Schema": "public", "Relation Name": "orders", "Alias": "b", "Total Cost": 31000,
+     "Filter": "(b.status = $2)"}, {"Node Type": "Seq Scan", "Schema": "public", "Relation Name": "orders",
+     "Alias": "orders_1", "Total Cost": 31000, "Filter": "(orders_1.created_at = $3)"}]}}])json";
+  const Workload workload = MakeWorkload(shop.statements, shop.slots, shop.snapshot, {&row, 1});
+  const auto& tables = workload.queries.at(0).tables;
+  ASSERT_EQ(tables.size(), 2U);
+  ASSERT_EQ(tables[0].conditions.size(), 1U);
+  EXPECT_EQ(tables[0].conditions[0].attnum, 2);
+  ASSERT_EQ(tables[1].conditions.size(), 1U);
+  EXPECT_EQ(tables[1].conditions[0].attnum, 3);
+}
+
+TEST(PlanFilters, TellWhatIsComparedWithASubquerysValue) {
+  for (const std::string value : {"$0", "(InitPlan 1).col1"}) {
+    tests::ShopCatalog shop = tests::OrdersShop();
+    const int64_t id =
+        shop.Ran("SELECT total FROM orders WHERE user_id = (SELECT id FROM users WHERE email = $1)", 100, 2000);
+    trace::PlanRow row{.statement_id = id};
+    row.plan_json = R"json([{"Plan": {"Node Type": "Seq Scan", "Schema": "public", "Relation Name": "orders",
+      "Alias": "orders", "Total Cost": 31000, "Filter": "(orders.user_id = )json" +
+                    value + R"json()"}}])json";
+    const Workload workload = MakeWorkload(shop.statements, shop.slots, shop.snapshot, {&row, 1});
+    EXPECT_EQ(workload.queries.at(0).tables.at(0).conditions.at(0).use, Use::kEqual) << value;
+  }
+}
+
 }  // namespace
 }  // namespace pgassay::advisor

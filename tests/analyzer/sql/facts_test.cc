@@ -99,7 +99,7 @@ TEST(Facts, SayWhatAStatementComparesJoinsAndSorts) {
        "SELECT users o <users.id=o.user_id>"},
       {"SELECT a, count(*) FROM s.t GROUP BY 1 ORDER BY 2", "SELECT s.t group:t.a order:expr"},
       {"SELECT a FROM t WHERE id = 1 UNION SELECT b FROM u WHERE id = 2",
-       "SELECT t u [t.id = #0 maybe] [u.id = #1 maybe]"},
+       "SELECT t u [t.id = #0 depth1] [u.id = #1 depth1]"},
       {"INSERT INTO t (a, b, c) VALUES ($1, now(), 3) RETURNING id", "INSERT t target=0 a:=0 b:=expr c:=1"},
       {"INSERT INTO t (a, b) VALUES (1, 2), (3, 4)", "INSERT t target=0 a:=0 b:=1"},
       {"INSERT INTO t (a) SELECT b FROM u WHERE k = 1", "INSERT t u target=0 [u.k = #0] a:=expr"},
@@ -193,10 +193,27 @@ TEST(Facts, Flags) {
   EXPECT_EQ(page.offset.slot, 1);
 }
 
+TEST(Facts, KnowSubqueriesThatRunForEachRow) {
+  const auto per_row = [](const std::string& sql) {
+    std::string names;
+    for (const Relation& relation : Read(sql).relations) names += relation.per_row ? relation.name + " " : "";
+    return names;
+  };
+  EXPECT_EQ(per_row("SELECT u.id, (SELECT count(*) FROM o WHERE o.u = u.id) FROM u"), "o ");
+  EXPECT_EQ(per_row("SELECT u.id, ARRAY(SELECT o.id FROM o JOIN i ON i.o = o.id WHERE o.u = u.id) FROM u"), "o i ");
+  EXPECT_EQ(per_row("SELECT * FROM u CROSS JOIN LATERAL (SELECT * FROM o WHERE o.u = u.id LIMIT 1) x"), "o ");
+  EXPECT_EQ(per_row("SELECT * FROM u LEFT JOIN LATERAL (SELECT sum(o.t) FROM o WHERE o.u = u.id) x ON true"), "o ");
+  EXPECT_EQ(per_row("SELECT * FROM u, LATERAL (SELECT * FROM o WHERE o.u = u.id) x"), "") << "a join";
+  EXPECT_EQ(per_row("SELECT * FROM u WHERE EXISTS (SELECT 1 FROM o WHERE o.u = u.id)"), "") << "a semi-join";
+  EXPECT_EQ(per_row("SELECT * FROM u WHERE id IN (SELECT u FROM o LIMIT 5)"), "");
+  EXPECT_EQ(per_row("SELECT * FROM (SELECT * FROM o LIMIT 5) x"), "");
+}
+
 TEST(Facts, SurviveJson) {
   for (const std::string sql :
        {"SELECT u.id, count(*) FROM users u JOIN s.o ON o.a = u.id WHERE (u.x, u.y) = ($1, 2) AND lower(u.n) LIKE 'x' "
         "GROUP BY u.id ORDER BY 1 DESC LIMIT 3 OFFSET $2",
+        "SELECT (SELECT max(o.t) FROM o WHERE o.u = u.id) FROM u",
         "INSERT INTO t (a) VALUES (1) ON CONFLICT DO NOTHING RETURNING *", "FETCH 5 FROM c", "not sql"}) {
     const std::string json = FactsToJson(Read(sql));
     EXPECT_EQ(FactsToJson(FactsFromJson(json)), json);

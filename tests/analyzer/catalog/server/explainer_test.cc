@@ -368,6 +368,26 @@ TEST_F(Explaining, BuildsIndexesInTheSandboxAndLeavesNone) {
   server_.Run("DROP SCHEMA \"x'; drop table t;--\" CASCADE");
 }
 
+TEST_F(Explaining, BuildsWithAnExtensionWhereverThatIsAndMakesItForTheTrial) {
+  if (server_.Run("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'") == "0") GTEST_SKIP();
+  const auto planner = Explainer("", true);
+  const IndexSpec index{.relation_oid = planner->snapshot().FindRelation("public", "orders")->oid,
+                        .access_method = "gin",
+                        .keys = {{.attnum = 3, .operator_class = "gin_trgm_ops"}},
+                        .name = "by_part",
+                        .extension = "pg_trgm"};
+  const auto used = [&] {
+    const auto plan = planner->Plan({.sql = "SELECT * FROM orders WHERE status LIKE '%nowhere%'"}, {&index, 1});
+    EXPECT_TRUE(plan) << plan.error().message;
+    return plan ? plan->indexes_used : std::vector<UsedIndex>{};
+  };
+  EXPECT_EQ(used(), (std::vector<UsedIndex>{{.name = "by_part", .hypothetical = 0}}));
+  EXPECT_EQ(server_.Run("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"), "0");
+  server_.Run("CREATE SCHEMA \"x'; drop table t;--\"; CREATE EXTENSION pg_trgm SCHEMA \"x'; drop table t;--\"");
+  EXPECT_EQ(used(), (std::vector<UsedIndex>{{.name = "by_part", .hypothetical = 0}}));
+  server_.Run("DROP SCHEMA \"x'; drop table t;--\" CASCADE");
+}
+
 TEST_F(Explaining, KnowsTheIndexesOfPartitionsAsTheOneThatWasAskedFor) {
   server_.Run(
       "CREATE TABLE event (id int, day date) PARTITION BY RANGE (day); "
