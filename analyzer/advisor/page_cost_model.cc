@@ -97,7 +97,7 @@ class PageCostModel final : public CostModel {
                              !query.statement->facts.order_by.empty();
     if (wants_order && !ordered) {
       total += Sorted(rows, query.limit, access_.prices().operation);
-    } else if (query.limit >= 0 && streams && query.limit < rows && !query.aggregate) {
+    } else if (query.limit >= 0 && streams && query.limit < rows && (!query.aggregate || query.extremum)) {
       total = startup + (total - startup) * query.limit / rows;
     }
     total += (query.limit >= 0 ? std::min(rows, query.limit) : rows) * access_.prices().tuple *

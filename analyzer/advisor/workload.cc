@@ -81,17 +81,32 @@ class QueryBuilder {
     AddOrder();
     AddColumns();
     FitToObservedRows();
+    AddExtremum();
     return std::move(query_);
   }
 
  private:
+  // Of a column that is not qualified: the only one of the tables that has it. -1: cannot be told, as with subqueries,
+  // which have columns of their own.
+  int RelationOf(const sql::ColumnRef& column) const {
+    if (column.relation >= 0 || facts_.has_subquery || facts_.has_set_operation) return column.relation;
+    int found = -1;
+    for (size_t i = 0; i < resolved_.size(); ++i) {
+      if (resolved_[i].table == nullptr) return -1;
+      if (ColumnNumber(resolved_[i], column.column) == 0) continue;
+      if (found >= 0) return -1;
+      found = static_cast<int>(i);
+    }
+    return found;
+  }
   TableUse* UseOf(const sql::ColumnRef& column) {
-    if (column.relation < 0 || use_of_[static_cast<size_t>(column.relation)] < 0) return nullptr;
-    return &query_.tables[static_cast<size_t>(use_of_[static_cast<size_t>(column.relation)])];
+    const int relation = RelationOf(column);
+    if (relation < 0 || use_of_[static_cast<size_t>(relation)] < 0) return nullptr;
+    return &query_.tables[static_cast<size_t>(use_of_[static_cast<size_t>(relation)])];
   }
   int16_t NumberOf(const sql::ColumnRef& column) const {
-    return column.relation < 0 ? int16_t{0}
-                               : ColumnNumber(resolved_[static_cast<size_t>(column.relation)], column.column);
+    const int relation = RelationOf(column);
+    return relation < 0 ? int16_t{0} : ColumnNumber(resolved_[static_cast<size_t>(relation)], column.column);
   }
   const trace::SlotRow* Slot(int slot) const {
     const auto found = std::ranges::find(slots_, slot, &trace::SlotRow::slot);
@@ -126,7 +141,11 @@ class QueryBuilder {
   }
 
   void AddJoins() {
-    for (const sql::Join& join : facts_.joins) {
+    AddJoins(facts_.joins);
+    AddJoins(facts_.loose_joins);
+  }
+  void AddJoins(const std::vector<sql::Join>& joins) {
+    for (const sql::Join& join : joins) {
       TableUse* left = UseOf(join.left);
       TableUse* right = UseOf(join.right);
       const int16_t left_number = NumberOf(join.left), right_number = NumberOf(join.right);
@@ -165,6 +184,20 @@ class QueryBuilder {
     if (grouped != nullptr) grouped->group = std::move(group);
   }
 
+  // SELECT max(a), min(a) FROM one table: as ORDER BY a LIMIT 1.
+  void AddExtremum() {
+    if (!facts_.aggregate_only || facts_.outputs.empty() || query_.tables.size() != 1) return;
+    const sql::Output& first = facts_.outputs.front();
+    const bool one = std::ranges::all_of(
+        facts_.outputs, [&](const sql::Output& output) { return output.extremum && output.column == first.column; });
+    TableUse* use = UseOf(first.column);
+    const int16_t number = NumberOf(first.column);
+    if (!one || use == nullptr || number == 0) return;
+    query_.extremum = true;
+    query_.limit = 1;
+    use->sort = {{.attnum = number}};
+  }
+
   void AddColumns() {
     std::vector<std::set<int16_t>> read(query_.tables.size());
     bool known = facts_.operation == sql::Operation::kSelect && !facts_.has_set_operation && !facts_.has_subquery &&
@@ -186,9 +219,11 @@ class QueryBuilder {
       }
     }
     for (const sql::Comparison& comparison : facts_.comparisons) known = add(comparison.column) && known;
-    for (const sql::Join& join : facts_.joins) {
-      add(join.left);
-      add(join.right);
+    for (const std::vector<sql::Join>& joins : {facts_.joins, facts_.loose_joins}) {
+      for (const sql::Join& join : joins) {
+        add(join.left);
+        add(join.right);
+      }
     }
     for (const sql::SortKey& key : facts_.order_by) known = (add(key.column) || facts_.relations.empty()) && known;
     for (const sql::ColumnRef& column : facts_.group_by) known = add(column) && known;

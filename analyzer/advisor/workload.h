@@ -61,8 +61,9 @@ struct TableUse {
   bool per_row = false;                         // as sql::Relation has it
   std::vector<Condition> conditions;            // that hold for every row that is taken
   std::vector<JoinColumn> joins;
-  std::vector<SortColumn> sort;  // the statement's whole ORDER BY, where it is on this table alone
-  std::vector<int16_t> group;    // likewise GROUP BY
+  std::vector<SortColumn>
+      sort;                    // the statement's whole ORDER BY, or what it wants the extremum of, on this table alone
+  std::vector<int16_t> group;  // likewise GROUP BY
   std::vector<int16_t> columns;  // all that the statement reads of it, sorted
   bool columns_known = false;    // false: a star, or columns that cannot be told
 };
@@ -75,6 +76,7 @@ struct Query {
   double limit = -1;   // LIMIT n, or what calls returned under LIMIT $1; -1: none
   bool named = false;  // mostly of named prepared statements: planned without values after five executions
   bool aggregate = false;
+  bool extremum = false;  // the least or greatest value of the column in `sort`, for which an index's end will do
 };
 
 // Rows written to a table in the recording.

@@ -126,12 +126,14 @@ Json ToJson(const Output& output) {
   PutEnum(json, "kind", output.kind);
   Put(json, "column", output.column.column, {});
   Put(json, "relation", output.column.relation, -1);
+  Put(json, "extremum", output.extremum, false);
   return json;
 }
 void From(const Json& json, Output& output) {
   output = {.kind = GetEnum(json, "kind", Output::Kind::kExpression),
             .column = {Get(json, "relation", -1), Get<std::string>(json, "column", "")},
-            .name = Get<std::string>(json, "name", "")};
+            .name = Get<std::string>(json, "name", ""),
+            .extremum = Get(json, "extremum", false)};
 }
 
 template <class T>
@@ -198,6 +200,7 @@ std::string FactsToJson(const Facts& facts) {
   PutList(json, "relations", facts.relations);
   PutList(json, "comparisons", facts.comparisons);
   PutList(json, "joins", facts.joins);
+  PutList(json, "loose_joins", facts.loose_joins);
   PutList(json, "group_by", facts.group_by);
   PutList(json, "order_by", facts.order_by);
   PutList(json, "outputs", facts.outputs);
@@ -220,6 +223,7 @@ Facts FactsFromJson(std::string_view text) {
   GetList(json, "relations", facts.relations);
   GetList(json, "comparisons", facts.comparisons);
   GetList(json, "joins", facts.joins);
+  GetList(json, "loose_joins", facts.loose_joins);
   GetList(json, "group_by", facts.group_by);
   GetList(json, "order_by", facts.order_by);
   GetList(json, "outputs", facts.outputs);

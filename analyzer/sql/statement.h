@@ -183,8 +183,9 @@ struct Assignment {
 struct Output {
   enum class Kind : uint8_t { kColumn, kStar, kAggregate, kExpression };
   Kind kind = Kind::kExpression;
-  ColumnRef column;  // kColumn; kStar: relation or -1 for all
-  std::string name;  // alias, function or column name
+  ColumnRef column;       // kColumn, and what an extremum is of; kStar: relation or -1 for all
+  std::string name;       // alias, function or column name
+  bool extremum = false;  // kAggregate: min or max of a bare column
 };
 
 enum class Bound : uint8_t { kNone, kLiteral, kParameter, kExpression };
@@ -201,7 +202,8 @@ struct Facts {
   std::vector<Relation> relations;  // base relations, in order of appearance; CTE and subquery names left out
   int target = -1;                  // written relation, into relations
   std::vector<Comparison> comparisons;
-  std::vector<Join> joins;
+  std::vector<Join> joins;        // of columns whose relations can be told
+  std::vector<Join> loose_joins;  // where a catalogue is needed for that: a.id = b_id
   std::vector<ColumnRef> group_by;
   std::vector<SortKey> order_by;
   std::vector<Output> outputs;  // of the outermost SELECT, or RETURNING

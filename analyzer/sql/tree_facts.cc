@@ -524,8 +524,9 @@ class TreeReader {
   }
 
   void AddJoin(const ColumnRef& left, const ColumnRef& right) {
-    if (left.relation < 0 || right.relation < 0 || left == right) return;
-    facts_.joins.push_back({left, right});
+    if (left == right) return;
+    const bool loose = left.relation < 0 || right.relation < 0;
+    (loose ? facts_.loose_joins : facts_.joins).push_back({left, right});
   }
 
   // (a, b) = ($1, $2), (a, b) IN (($1, $2), …)
@@ -806,10 +807,20 @@ class TreeReader {
       } else if (value.type == "FuncCall") {
         if (output.name.empty()) output.name = LastString(value.fields, "funcname");
         if (IsAggregateCall(value)) output.kind = Output::Kind::kAggregate;
+        Extremum(value.fields, scope, output);
       }
       outputs.push_back(std::move(output));
     }
     return outputs;
+  }
+
+  void Extremum(const object& call, const Scope& scope, Output& output) const {
+    const std::string function = LastString(call, "funcname");
+    const auto arguments = Children(call, "args");
+    if (output.kind != Output::Kind::kAggregate || (function != "min" && function != "max")) return;
+    if (arguments.size() != 1 || arguments[0].type != "ColumnRef" || Has(call, "agg_filter")) return;
+    output.extremum = true;
+    output.column = Resolve(arguments[0].fields, scope);
   }
 
   void ColumnOutput(const object& fields, const Scope& scope, Output& output) const {

@@ -227,6 +227,32 @@ TEST(Advice, TakesTheIndexOfASubqueryThatRunsForEachRow) {
   }
 }
 
+TEST(Advice, KnowsWhoseAColumnIsWithoutItsTable) {
+  for (const char* sql : {"SELECT name FROM users, orders WHERE user_id = users.id AND email = $1",
+                          "SELECT name FROM users JOIN orders ON user_id = users.id WHERE email = $1"}) {
+    ShopCatalog shop = OrdersShop(20'000'000);
+    shop.Ran(sql, 100, 2000);
+    EXPECT_EQ(Chosen(shop), (Lines{"public.orders USING btree (user_id)", "public.users USING btree (email)"})) << sql;
+  }
+  ShopCatalog shop = OrdersShop();
+  shop.Ran("SELECT name FROM users u, (SELECT user_id AS email FROM orders) o WHERE email = $1", 100, 2000);
+  EXPECT_EQ(Chosen(shop), Lines{}) << "a subquery has columns of its own";
+}
+
+TEST(Advice, TakesTheEndOfAnIndexForAnExtremum) {
+  for (const auto& [sql, index] : std::vector<std::pair<std::string, std::string>>{
+           {"SELECT max(created_at) FROM orders", "(created_at)"},
+           {"SELECT min(total) AS a, max(total) FROM orders", "(total)"},
+           {"SELECT max(total) FROM orders WHERE status = $1", "(status, total)"},
+           {"SELECT max(total + 1) FROM orders", ""},
+           {"SELECT max(id) FROM orders", ""},
+           {"SELECT max(total), count(*) FROM orders", ""}}) {
+    ShopCatalog shop = OrdersShop();
+    shop.Ran(sql, 100, 100);
+    EXPECT_EQ(Chosen(shop), index.empty() ? Lines{} : Lines{"public.orders USING btree " + index}) << sql;
+  }
+}
+
 TEST(Advice, TakesEachBranchOfAUnionByItself) {
   ShopCatalog shop = OrdersShop();
   shop.Ran("SELECT id FROM orders WHERE user_id = $1 UNION ALL SELECT id FROM orders WHERE total = $2", 100, 4000);

@@ -121,6 +121,9 @@ TEST(Facts, SayWhatAStatementComparesJoinsAndSorts) {
 TEST(Facts, ResolveOutputs) {
   EXPECT_EQ(Outputs(Read("SELECT users.id AS users_id, u2.*, count(*) AS n, a + 1 FROM users, t u2")),
             "column:users_id:users.id star:*:t. aggregate:n: expression:: ");
+  EXPECT_TRUE(Read("SELECT max(a) AS most FROM t").outputs.at(0).extremum);
+  EXPECT_FALSE(Read("SELECT max(a + 1) FROM t").outputs.at(0).extremum);
+  EXPECT_FALSE(Read("SELECT max(a) OVER () FROM t").outputs.at(0).extremum);
   EXPECT_EQ(Outputs(Read("SELECT q.x FROM (SELECT id AS x FROM t) q")), "column:x:t.id ");
   const Facts star = Read("SELECT * FROM t");
   EXPECT_TRUE(star.has_star);
