@@ -141,17 +141,15 @@ class QueryBuilder {
   }
 
   void AddJoins() {
-    AddJoins(facts_.joins);
-    AddJoins(facts_.loose_joins);
-  }
-  void AddJoins(const std::vector<sql::Join>& joins) {
-    for (const sql::Join& join : joins) {
-      TableUse* left = UseOf(join.left);
-      TableUse* right = UseOf(join.right);
-      const int16_t left_number = NumberOf(join.left), right_number = NumberOf(join.right);
-      if (left == nullptr || right == nullptr || left == right || left_number == 0 || right_number == 0) continue;
-      left->joins.push_back({left_number, static_cast<size_t>(right - query_.tables.data()), right_number});
-      right->joins.push_back({right_number, static_cast<size_t>(left - query_.tables.data()), left_number});
+    for (const auto* joins : {&facts_.joins, &facts_.loose_joins}) {
+      for (const sql::Join& join : *joins) {
+        TableUse* left = UseOf(join.left);
+        TableUse* right = UseOf(join.right);
+        const int16_t left_number = NumberOf(join.left), right_number = NumberOf(join.right);
+        if (left == nullptr || right == nullptr || left == right || left_number == 0 || right_number == 0) continue;
+        left->joins.push_back({left_number, static_cast<size_t>(right - query_.tables.data()), right_number});
+        right->joins.push_back({right_number, static_cast<size_t>(left - query_.tables.data()), left_number});
+      }
     }
   }
 
@@ -219,8 +217,8 @@ class QueryBuilder {
       }
     }
     for (const sql::Comparison& comparison : facts_.comparisons) known = add(comparison.column) && known;
-    for (const std::vector<sql::Join>& joins : {facts_.joins, facts_.loose_joins}) {
-      for (const sql::Join& join : joins) {
+    for (const auto* joins : {&facts_.joins, &facts_.loose_joins}) {
+      for (const sql::Join& join : *joins) {
         add(join.left);
         add(join.right);
       }

@@ -61,9 +61,8 @@ struct TableUse {
   bool per_row = false;                         // as sql::Relation has it
   std::vector<Condition> conditions;            // that hold for every row that is taken
   std::vector<JoinColumn> joins;
-  std::vector<SortColumn>
-      sort;                    // the statement's whole ORDER BY, or what it wants the extremum of, on this table alone
-  std::vector<int16_t> group;  // likewise GROUP BY
+  std::vector<SortColumn> sort;  // the statement's whole ORDER BY, or its extremum, where it is on this table alone
+  std::vector<int16_t> group;    // likewise GROUP BY
   std::vector<int16_t> columns;  // all that the statement reads of it, sorted
   bool columns_known = false;    // false: a star, or columns that cannot be told
 };

@@ -30,8 +30,8 @@ Result<> MakeExtension(Connection& connection, const std::string& extension, con
   const auto rows = connection.Run(kExtensionSchema, {&name, 1});
   if (!rows) return std::unexpected(rows.error());
   if (rows->size() == 0) return Fail(extension + " is not there");
-  const auto set = connection.Run(
-      fmt::format("SET LOCAL search_path = pg_catalog, {}, pg_temp", QuoteIdentifier(rows->Text(0, 0))));
+  const auto set =
+      connection.Run(fmt::format("SET LOCAL search_path = pg_catalog, {}, pg_temp", QuoteIdentifier(rows->Text(0, 0))));
   if (!set) return std::unexpected(set.error());
   return {};
 }

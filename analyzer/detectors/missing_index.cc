@@ -100,8 +100,7 @@ class IndexFinding {
     AddSizes(finding);
     AddWrites(finding);
     AddHow(finding);
-    finding.fix =
-        IndexFix(snapshot_, relation_, index_.candidate.spec, SenderOf(view_, use));
+    finding.fix = IndexFix(snapshot_, relation_, index_.candidate.spec, SenderOf(view_, use));
     finding.fix.advice = "Create the index outside of a transaction.";
     return finding;
   }

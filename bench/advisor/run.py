@@ -278,8 +278,8 @@ def main() -> None:
         for workload in WORKLOADS:
             database = Database(server, workload)
             trace = record(database, Path(folder), binary)
+            predictions(database, trace, binary)  # first: of the statistics that the trace has
             run(database, trace, binary)
-            predictions(database, trace, binary)
 
 
 if __name__ == "__main__":
