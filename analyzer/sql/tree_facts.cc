@@ -627,8 +627,7 @@ class TreeReader {
   // Not to be had as a join.
   bool StandsAlone(const object& select) const {
     return Has(select, "limitCount") || Has(select, "groupClause") || Has(select, "distinctClause") ||
-           std::ranges::any_of(Children(select, "targetList"),
-                               [&](const Node& target) { return IsAggregateCall(Child(target.fields, "val")); });
+           std::ranges::any_of(Children(select, "targetList"), [&](const Node& target) { return GivesOneRow(target); });
   }
 
   // A query inside a query; what it gives.

@@ -206,6 +206,10 @@ TEST(Facts, KnowSubqueriesThatRunForEachRow) {
   EXPECT_EQ(per_row("SELECT u.id, ARRAY(SELECT o.id FROM o JOIN i ON i.o = o.id WHERE o.u = u.id) FROM u"), "o i ");
   EXPECT_EQ(per_row("SELECT * FROM u CROSS JOIN LATERAL (SELECT * FROM o WHERE o.u = u.id LIMIT 1) x"), "o ");
   EXPECT_EQ(per_row("SELECT * FROM u LEFT JOIN LATERAL (SELECT sum(o.t) FROM o WHERE o.u = u.id) x ON true"), "o ");
+  EXPECT_EQ(per_row("SELECT t0.id, t1.j FROM u AS t0 LEFT JOIN LATERAL (SELECT COALESCE(jsonb_agg(d), '[]') AS j FROM "
+                    "(SELECT t3.* FROM (SELECT t2.* FROM o AS t2 WHERE t0.id = t2.u) AS t3) AS d) AS t1 ON true"),
+            "o ")
+      << "as Prisma writes it";
   EXPECT_EQ(per_row("SELECT * FROM u, LATERAL (SELECT * FROM o WHERE o.u = u.id) x"), "") << "a join";
   EXPECT_EQ(per_row("SELECT * FROM u WHERE EXISTS (SELECT 1 FROM o WHERE o.u = u.id)"), "") << "a semi-join";
   EXPECT_EQ(per_row("SELECT * FROM u WHERE id IN (SELECT u FROM o LIMIT 5)"), "");
