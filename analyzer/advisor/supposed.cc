@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "analyzer/advisor/size_model.h"
-#include "analyzer/advisor/table_access.h"
 #include "analyzer/catalog/hypopg_cost.h"
 
 namespace pgassay::advisor {
@@ -30,8 +29,7 @@ Result<catalog::PlannedCost> PlanWith(catalog::Planner& planner, const catalog::
                      .supposed_pages = static_cast<double>(cost->hypothetical_bytes.at(i)) / 8192});
   }
   if (trees.empty()) return cost;
-  const Prices prices(planner.snapshot());
-  catalog::CorrectCost(*cost, trees, {.random_page = prices.random_page, .operation = prices.operation});
+  catalog::CorrectCost(*cost, trees, catalog::Prices(planner.snapshot()));
   cost->how += ", HypoPG's index with the levels and pages that it will have";
   return cost;
 }

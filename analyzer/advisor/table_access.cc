@@ -1,7 +1,6 @@
 #include "analyzer/advisor/table_access.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <initializer_list>
 
@@ -13,9 +12,7 @@ namespace pgassay::advisor {
 namespace {
 
 using catalog::IndexKey;
-
-// Mackert and Lohman: pages read for `tuples` scattered rows of a table that fits the cache.
-double PagesFetched(double tuples, double pages) { return std::min(pages, 2 * pages * tuples / (2 * pages + tuples)); }
+using catalog::PagesFetched;
 
 bool ServesPrefix(const catalog::Relation& relation, const IndexKey& key, const Condition& condition) {
   const catalog::Column* column = catalog::FindColumn(relation, condition.attnum);
@@ -80,21 +77,7 @@ double CorrelationOf(const TableUse& use, const IndexView& index) {
   return index.keys->size() > 1 ? column->correlation * 0.75 : column->correlation;  // as the planner has it
 }
 
-void Set(const catalog::Setting& setting, std::string_view name, double& price) {
-  if (setting.name == name) std::from_chars(setting.value.data(), setting.value.data() + setting.value.size(), price);
-}
-
 }  // namespace
-
-Prices::Prices(const catalog::Snapshot& snapshot) {
-  for (const catalog::Setting& setting : snapshot.settings) {
-    Set(setting, "seq_page_cost", sequential_page);
-    Set(setting, "random_page_cost", random_page);
-    Set(setting, "cpu_tuple_cost", tuple);
-    Set(setting, "cpu_index_tuple_cost", index_tuple);
-    Set(setting, "cpu_operator_cost", operation);
-  }
-}
 
 TableAccess::TableAccess(const Workload& workload, std::span<const Candidate> candidates)
     : candidates_(candidates), snapshot_(*workload.snapshot), prices_(snapshot_) {}
@@ -217,7 +200,8 @@ Access TableAccess::BtreeScan(const TableUse& use, const Table& table, const Ind
   const double in_index = std::max(table.size.rows * index_share, 1.0);
   const double tuples = std::max(table.size.rows * match.share, 1.0);
   const double scanned = std::clamp(tuples / in_index, 0.0, 1.0);
-  access.startup = prices_.operation * (std::log2(in_index + 1) + 50 * (TreeLevels(index.pages) + 1));
+  access.startup =
+      prices_.operation * (std::log2(in_index + 1) + catalog::kDescentOperations * (TreeLevels(index.pages) + 1));
   const double filters = static_cast<double>(use.conditions.size());
   const double cpu =
       tuples * (prices_.index_tuple + prices_.operation * static_cast<double>(match.keys) + prices_.tuple +

@@ -10,14 +10,9 @@
 
 #include "analyzer/advisor/candidate.h"
 #include "analyzer/advisor/workload.h"
+#include "analyzer/catalog/planner_costs.h"
 
 namespace pgassay::advisor {
-
-// The planner's settings, from the snapshot where it has them.
-struct Prices {
-  double sequential_page = 1, random_page = 4, tuple = 0.01, index_tuple = 0.005, operation = 0.0025;
-  explicit Prices(const catalog::Snapshot& snapshot);
-};
 
 // An index of the catalogue, or a candidate.
 struct IndexView {
@@ -56,7 +51,7 @@ class TableAccess {
   // Of the rows, `share` being what it is at today's size: shares of columns whose distinct values grow with a small
   // table shrink as it is taken as grown.
   double Share(const TableUse& use, const Table& table, int16_t attnum, double share) const;
-  const Prices& prices() const { return prices_; }
+  const catalog::Prices& prices() const { return prices_; }
 
  private:
   struct Match {
@@ -77,7 +72,7 @@ class TableAccess {
 
   std::span<const Candidate> candidates_;
   const catalog::Snapshot& snapshot_;
-  Prices prices_;
+  catalog::Prices prices_;
 };
 
 }  // namespace pgassay::advisor

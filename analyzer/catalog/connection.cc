@@ -174,10 +174,10 @@ Result<> Connection::Begin(bool read_only) {
   last_error_ = {};
   limit_ = read_only ? kStatementLimit : kWriteLimit;
   const std::string sql = fmt::format(
-      "BEGIN TRANSACTION {}; SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL statement_timeout = {}; "
+      "BEGIN TRANSACTION {}; {}; SET LOCAL statement_timeout = {}; "
       "SET LOCAL lock_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = 10000; SET LOCAL DateStyle = ISO; "
       "SET LOCAL extra_float_digits = 1",
-      read_only ? "READ ONLY" : "READ WRITE", limit_.count(), kLockLimit.count());
+      read_only ? "READ ONLY" : "READ WRITE", kOwnPath, limit_.count(), kLockLimit.count());
   if (PQsendQuery(connection_.get(), sql.c_str()) == 0) return Fail("the connection was lost");
   if (auto begun = Finish(); !begun) return std::unexpected(begun.error());
   return {};

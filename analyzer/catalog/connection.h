@@ -67,6 +67,8 @@ class Connection {
   static constexpr std::chrono::milliseconds kStatementLimit{2000};
   static constexpr std::chrono::milliseconds kWriteLimit{60'000};  // in a transaction that may write
   static constexpr std::chrono::milliseconds kLockLimit{100};
+  // Of transactions: names of the catalogue are its own, whatever the database has.
+  static constexpr const char* kOwnPath = "SET LOCAL search_path = pg_catalog, pg_temp";
 
   // `give_up`: when it turns true, whatever is going on ends within milliseconds with an error. May be null; outlives
   // the connection.

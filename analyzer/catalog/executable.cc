@@ -62,7 +62,7 @@ struct Called {
 // Where the application's search_path leads nowhere.
 Result<Rows> RunInCatalog(Connection& connection, const std::string& sql, std::span<const Parameter> parameters) {
   if (auto saved = connection.Run("SAVEPOINT pgassay_path"); !saved) return saved;
-  if (auto set = connection.Run("SET LOCAL search_path = pg_catalog, pg_temp"); !set) return set;
+  if (auto set = connection.Run(Connection::kOwnPath); !set) return set;
   auto rows = connection.Run(sql, parameters);
   if (auto back = connection.Run("ROLLBACK TO pgassay_path"); !back) return back;
   return rows;

@@ -10,22 +10,15 @@ namespace {
 
 using Json = PlanJson;
 
-constexpr double kDescentOperations = 50;  // a page on the way down: DEFAULT_PAGE_CPU_MULTIPLIER
-
 struct Added {
   double startup = 0, total = 0;
 };
 
 double Cents(double cost) { return std::round(cost * 100) / 100; }
 
-// Mackert and Lohman: of `pages`, those that `reads` of any of them touch.
-double PagesTouched(double reads, double pages) {
-  return std::min(pages, std::ceil(2 * pages * reads / (2 * pages + reads)));
-}
-
 class Correction {
  public:
-  Correction(std::span<const SupposedTree> trees, TreePrices prices) : trees_(trees), prices_(prices) {}
+  Correction(std::span<const SupposedTree> trees, const Prices& prices) : trees_(trees), prices_(prices) {}
 
   // `loops`: how often rows of a node above start it anew.
   Added Node(Json& node, double loops, int depth = 0) const {
@@ -79,16 +72,16 @@ class Correction {
       share = std::min(1.0, NumberAt(node, "Plan Rows") / std::max(tree.rows, 1.0));
     }
     const double read = std::max(1.0, std::ceil(share * pages));
-    return prices_.random_page * (loops > 1 ? PagesTouched(read * loops, pages) / loops : read);
+    return prices_.random_page * (loops > 1 ? std::ceil(PagesFetched(read * loops, pages)) / loops : read);
   }
 
   std::span<const SupposedTree> trees_;
-  TreePrices prices_;
+  const Prices& prices_;
 };
 
 }  // namespace
 
-void CorrectCost(PlannedCost& cost, std::span<const SupposedTree> trees, TreePrices prices) {
+void CorrectCost(PlannedCost& cost, std::span<const SupposedTree> trees, const Prices& prices) {
   Json plans = Json::parse(cost.plan_json, nullptr, false);
   if (!plans.is_array()) return;
   const Correction correction(trees, prices);

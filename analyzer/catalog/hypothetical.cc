@@ -19,8 +19,6 @@ SELECT c.relname, pg_relation_size(c.oid), i.indcheckxmin
 FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
 WHERE c.oid = to_regclass($1) OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass($1))))";
 
-constexpr const char* kOwnPath = "SET LOCAL search_path = pg_catalog, pg_temp";
-
 // And lets its operator classes be found.
 Result<> MakeExtension(Connection& connection, const std::string& extension, const Relation& relation) {
   const std::string make = fmt::format("CREATE EXTENSION IF NOT EXISTS {} SCHEMA {}", QuoteIdentifier(extension),
@@ -73,7 +71,9 @@ Result<MadeIndex> Build(Connection& connection, const IndexSpec& index, const Re
       return std::unexpected(there.error());
   }
   if (auto built = connection.Run(IndexDefinition(named, relation)); !built) return std::unexpected(built.error());
-  if (auto back = connection.Run(kOwnPath); !back) return std::unexpected(back.error());
+  if (!index.extension.empty()) {
+    if (auto back = connection.Run(Connection::kOwnPath); !back) return std::unexpected(back.error());
+  }
   // What an expression's values are like is known only once they were looked at.
   if (HasExpression(index)) {
     if (auto seen = connection.Run("ANALYZE " + QualifiedName(relation)); !seen) return std::unexpected(seen.error());

@@ -13,7 +13,7 @@ const SupposedTree kTree = {.name = "ix", .pages = 300, .levels = 2, .rows = 100
 PlannedCost Corrected(const std::string& plan, const SupposedTree& tree = kTree) {
   const auto parsed = PlanTree(R"([{"Plan": )" + plan + "}]");
   PlannedCost cost{.total_cost = parsed ? parsed->total_cost : 1, .plan_json = R"([{"Plan": )" + plan + "}]"};
-  CorrectCost(cost, {&tree, 1}, {});
+  CorrectCost(cost, {&tree, 1}, Prices());
   return cost;
 }
 
@@ -94,7 +94,7 @@ TEST(HypoPgCost, ANestedLoopPaysForEachRowOfItsOuterSide) {
 TEST(HypoPgCost, WhatIsNoPlanStaysAsItIs) {
   for (const char* text : {"", "{", "[1]", R"([{"Plan": 1}])", R"([{"Plan": {"Plans": [1]}}])"}) {
     PlannedCost cost{.total_cost = 7, .plan_json = text};
-    CorrectCost(cost, {&kTree, 1}, {});
+    CorrectCost(cost, {&kTree, 1}, Prices());
     EXPECT_EQ(cost.total_cost, 7) << text;
   }
 }
